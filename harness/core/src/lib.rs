@@ -1,0 +1,1 @@
+//! The pure model of firedrill: plan, scenario, clock, history, ledger, verdict.

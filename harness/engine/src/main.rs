@@ -1,0 +1,2 @@
+//! The firedrill command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What an operations team has: monitor, alerts, catalogue of backups, procedures.

@@ -1,0 +1,1 @@
+//! Everything made from a finished history: tables, JUnit, Markdown, HTML.
