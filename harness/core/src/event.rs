@@ -1,0 +1,451 @@
+//! Events: the immutable facts of one run, in the order in which the recorder wrote them.
+//!
+//! One line of `events.jsonl` is one [`Record`]. Order is the recorder's; when a thing happened is said by its
+//! stamp alone. Serialised externally tagged, so that a mistake in a hand-written run keeps its place.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::stamp::{Nanos, Stamp};
+
+/// One line of the history. `prev` is the SHA-256 (hex) of the line before, without its newline; 64 zeros on the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Counts from 0 without gaps.
+    pub seq: u64,
+    /// SHA-256 of the line before, lower-case hex.
+    pub prev: String,
+    /// When it happened.
+    pub stamp: Stamp,
+    /// What happened.
+    pub event: Event,
+}
+
+/// The phases of a drill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Phase {
+    Prepare,
+    Steady,
+    Disrupt,
+    Detect,
+    Decide,
+    Recover,
+    Validate,
+    Failback,
+    Conclude,
+}
+
+/// Start or end of something that lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Edge {
+    Begun,
+    Ended,
+}
+
+/// What a class of operations is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The clients' traffic: counts for goodput, errors, latency.
+    Workload,
+    /// Steady, dense writes that place the loss exactly; its reads read back what it wrote. Not part of goodput.
+    Canary,
+    /// Rows and objects loaded in prepare, acked there.
+    Preload,
+    /// A ramp to saturation; outside every window.
+    Capacity,
+}
+
+/// One class of operations of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Class {
+    /// Index that operations carry.
+    pub id: u16,
+    /// The service, e.g. `payments`.
+    pub service: String,
+    /// The component of the plan whose data it writes.
+    pub component: String,
+    /// The tier its clients belong to; `None` for preload, canary without a tier, capacity.
+    pub tier: Option<u8>,
+    /// The space of keys (table or bucket) it works in; found rows name it.
+    pub space: u16,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// How far a fault has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultEdge {
+    /// The harness is about to break it; the stamp is when.
+    Invoked,
+    /// The harness's own probe saw it broken.
+    Proved,
+    /// The probe did not.
+    NotProved,
+    /// The proof still holds when recovery starts.
+    Holding,
+    /// The proof no longer holds when recovery starts: it healed itself, or was overwritten.
+    NotHolding,
+    /// Healed by the harness (after the judged part), or by what the procedure did.
+    Healed,
+}
+
+/// How a step of the procedure ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum StepEdge {
+    Begun,
+    Done,
+    Failed,
+    TimedOut,
+    /// A step it depends on did not succeed.
+    Skipped,
+}
+
+/// What a check said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum CheckOutcome {
+    Passed,
+    Failed,
+    /// It could not run, or covered nothing.
+    NotRun,
+}
+
+/// How much a check looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Coverage {
+    pub relations: u64,
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+/// Up to where the recovery tool says it brought the data back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Point {
+    /// A position in the source's WAL; placed in time by the samples of [`Event::Lsn`].
+    Lsn(u64),
+    /// An instant bracketed onto the harness's clock.
+    Time(Stamp),
+    /// The tool declares none (it never knew); the line about the declared point is then not judged, and said so.
+    Undeclared,
+}
+
+/// What a scaled phase added to the quantum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DelayKind {
+    /// A WAL segment on its way to the archive.
+    Push,
+    /// A probe of the monitor.
+    Probe,
+    /// A timer that fired late.
+    Scheduling,
+    /// A backup, from start to complete.
+    Backup,
+    /// Replication.
+    Replication,
+    /// What rounding up to a second or to a floor added.
+    Rounding,
+}
+
+/// The facts. Names are the field's; `early`/`late` of the record's stamp say when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// First record.
+    Opened {
+        /// Version of this format.
+        schema: u32,
+        /// Version of the definitions the run was recorded under.
+        definitions: u32,
+        /// SHA-256 of `run.json`, hex.
+        run: String,
+        /// Program that records, e.g. `firedrill 0.1.0`.
+        program: String,
+        /// Written by another program and sealed afterwards.
+        sealed: bool,
+    },
+    /// A phase begins or ends.
+    Phase {
+        /// Which.
+        phase: Phase,
+        /// Begins or ends.
+        edge: Edge,
+    },
+    /// From the stamp on, a drill nanosecond is `rate` plan nanoseconds.
+    Rate {
+        /// At least 1.
+        rate: u32,
+    },
+    /// Plan time granted to people at the stamp.
+    Credit {
+        /// Plan nanoseconds.
+        plan: Nanos,
+        /// What for, with the plan's section.
+        what: String,
+    },
+    /// The harness's heartbeat of the last second or so: it reached from `from` to the stamp.
+    Beats {
+        /// First beat, nanoseconds.
+        from: Nanos,
+        /// Beats in it.
+        count: u32,
+        /// The longest gap between two beats, nanoseconds.
+        gap_max: Nanos,
+    },
+    /// A gap between beats over 250 ms: stamp = [last beat before the gap, second beat after it].
+    Stall {},
+    /// A class of operations used by the ledger.
+    Class(Class),
+    /// An incarnation first seen; index used by the ledger.
+    Incarnation {
+        /// Index.
+        id: u16,
+        /// Component it is a life of.
+        component: String,
+        /// E.g. `7432111/1/0`: system identifier, timeline, restore epoch.
+        name: String,
+    },
+    /// An incarnation takes over: promotion, or the start of a new life.
+    Takeover {
+        /// Component.
+        component: String,
+        /// Index of the incarnation that serves from here.
+        incarnation: u16,
+        /// The data was replaced in place.
+        in_place: bool,
+    },
+    /// From here the incarnation cannot acknowledge any more (stopped, fenced, unreachable for good).
+    Fenced {
+        /// Index.
+        incarnation: u16,
+    },
+    /// A repair in place (a link healed, a process continued) begins or ends; no new incarnation.
+    Repair {
+        /// What.
+        what: String,
+        /// Begins or ends.
+        edge: Edge,
+    },
+    /// The tool says up to where the data is back, before the final read.
+    RecoveryPoint {
+        /// Component.
+        component: String,
+        /// Index of the incarnation it was taken from.
+        source: u16,
+        /// Where.
+        point: Point,
+    },
+    /// The WAL position that an incarnation reported between the stamp's edges.
+    Lsn {
+        /// Index.
+        incarnation: u16,
+        /// Position.
+        lsn: u64,
+    },
+    /// A fault comes or goes.
+    Fault {
+        /// Its name in the scenario.
+        name: String,
+        /// Whether it is the one that strikes.
+        strikes: bool,
+        /// How far.
+        edge: FaultEdge,
+        /// Resolved values, and what the probe saw.
+        detail: BTreeMap<String, String>,
+    },
+    /// The monitor begins or stops watching.
+    Monitor {
+        /// Begins or ends.
+        edge: Edge,
+        /// Rules it watches, by name and kind.
+        rules: BTreeMap<String, String>,
+    },
+    /// One check by the monitor.
+    Probe {
+        /// Name of the check.
+        check: String,
+        /// Whether it was healthy.
+        healthy: bool,
+        /// What it saw, short.
+        seen: String,
+    },
+    /// The monitor raises (or clears) an alert.
+    Alert {
+        /// The rule.
+        rule: String,
+        /// Its kind, e.g. `database_unreachable`.
+        kind: String,
+        /// Raised or cleared.
+        raised: bool,
+    },
+    /// A person responds (or the automation that stands for one).
+    Acknowledged {
+        /// Who: a role, or `automation`.
+        who: String,
+    },
+    /// Recovery may start.
+    Authorised {
+        /// Who.
+        who: String,
+    },
+    /// The disaster is declared, where the plan separates this from authorisation.
+    Declared {
+        /// Who.
+        who: String,
+    },
+    /// The monitor stayed silent to its deadline; the harness orders the recovery so that the rest is measured.
+    OrderedByHarness {},
+    /// The procedure begins or has ended.
+    Procedure {
+        /// Begins or ends.
+        edge: Edge,
+        /// At the end: whether every step succeeded.
+        succeeded: Option<bool>,
+    },
+    /// A step of the procedure.
+    Step {
+        /// Its name.
+        name: String,
+        /// What it does, in words.
+        action: String,
+        /// How far.
+        edge: StepEdge,
+        /// What it said.
+        detail: String,
+    },
+    /// The recovery target was chosen, before the restore starts.
+    RecoveryTarget {
+        /// The rule, e.g. `end_of_archive`.
+        rule: String,
+        /// What it was computed from.
+        inputs: BTreeMap<String, String>,
+        /// What it came to.
+        value: String,
+    },
+    /// A tier is held back from traffic.
+    Held {
+        /// Level.
+        tier: u8,
+    },
+    /// A tier is let to traffic.
+    Released {
+        /// Level.
+        tier: u8,
+    },
+    /// A restorable point is complete (a dump, a base backup, an archived segment).
+    Restorable {
+        /// Component.
+        component: String,
+        /// `dump`, `base`, `wal`, `files`.
+        kind: String,
+        /// Its name in the catalogue.
+        name: String,
+    },
+    /// A real delay in a scaled phase that stands for no figure of the plan; feeds the quantum.
+    Delay {
+        /// What kind.
+        kind: DelayKind,
+        /// Drill nanoseconds.
+        drill: Nanos,
+    },
+    /// Steady state held, or not, by the harness's own look before the strike.
+    Steady {
+        /// Whether it held.
+        held: bool,
+        /// Why not.
+        why: String,
+    },
+    /// A capacity ramp: operations scheduled between the stamp's edges lie outside every window.
+    Capacity {
+        /// Acked operations per second at the best step.
+        per_second: u64,
+    },
+    /// Load stops: nothing is scheduled after the stamp.
+    LoadStopped {},
+    /// The final read of one component, begun or ended. The newest one that ended counts.
+    FinalRead {
+        /// Component.
+        component: String,
+        /// Index of the incarnation read.
+        incarnation: u16,
+        /// Begins or ends (the stream's end mark was seen).
+        edge: Edge,
+        /// Whether this incarnation serves (false: an abandoned one, read as well).
+        serving: bool,
+        /// At the end: rows that the database counted in the same snapshot.
+        counted: Option<u64>,
+        /// At the end: rows that arrived.
+        arrived: Option<u64>,
+    },
+    /// An integrity check on the recovered system.
+    Check {
+        /// Its name, e.g. `page_checksums`, `amcheck`, `constraints`, `static_tables`, `journey`.
+        name: String,
+        /// Component.
+        component: String,
+        /// What it said.
+        outcome: CheckOutcome,
+        /// How much it looked at.
+        coverage: Coverage,
+        /// In words.
+        detail: String,
+    },
+    /// A synchronisation point inside a step that a fault was waiting for was, or was never, reached.
+    SyncPoint {
+        /// Which.
+        name: String,
+        /// Whether.
+        reached: bool,
+    },
+    /// The run gave up at its limit, or a person ended it.
+    GaveUp {
+        /// Why.
+        why: String,
+    },
+    /// A setting that touches durability and deviates from default and plan.
+    Deviation {
+        /// Setting.
+        setting: String,
+        /// Its value.
+        value: String,
+    },
+    /// Something worth a line in the report; never judged.
+    Note {
+        /// The line.
+        text: String,
+    },
+    /// Last record.
+    Closed(Closing),
+}
+
+/// What the closing event says of the run directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closing {
+    /// Records of each kind before this one, by the tag of the event.
+    pub events: BTreeMap<String, u64>,
+    /// Operations in the ledger by outcome: acked, refused, indeterminate, not_sent.
+    pub operations: BTreeMap<String, u64>,
+    /// Found rows in the ledger.
+    pub found: u64,
+    /// SHA-256 (hex) of files of the run directory by relative path: `operations`, histograms, `logs/...`. `run.json` is in the opening event.
+    pub digests: BTreeMap<String, String>,
+    /// The drill was interrupted, by whom.
+    pub interrupted: Option<String>,
+}

@@ -1,0 +1,217 @@
+//! The terms of a drill: what plan and scenario together demand, resolved to figures.
+//!
+//! The judge reads terms and history, nothing else. Every figure carries where it is from, so that a report can
+//! point at the sentence of the plan that was kept or broken.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::stamp::Nanos;
+
+/// How an achieved figure is held against its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Comparator {
+    /// `<`: reaching the limit misses it.
+    Below,
+    /// `<=`: reaching the limit meets it. Meant where a plan writes no comparator.
+    AtMost,
+}
+
+/// Whether a figure stands in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The plan writes it.
+    Stated,
+    /// It follows from what the plan writes.
+    Derived,
+    /// The plan is silent; a default stands in and every report says so.
+    Assumed,
+}
+
+/// Where a figure is from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The section of the plan, or of the scenario, in words.
+    pub place: String,
+    /// Stated, derived or assumed.
+    pub status: Status,
+}
+
+/// A limit on a duration of plan time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// `<` or `<=`.
+    pub comparator: Comparator,
+    /// Plan time, nanoseconds. 0 for an RPO means: judged by count.
+    pub plan: Nanos,
+    /// As the plan writes it, for people: `5 minutes`, `< 4 hours`.
+    pub text: String,
+    /// Where it is from.
+    pub source: Source,
+}
+
+/// When the RTO starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RtoFrom {
+    /// The striking fault takes effect.
+    #[default]
+    Fault,
+    /// The client's path first misses its thresholds.
+    Impact,
+    /// The disaster is declared.
+    Declared,
+}
+
+/// When the RTO ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RtoUntil {
+    /// Service is back for clients and stays.
+    #[default]
+    Restored,
+    /// All required checks have passed as well.
+    Confirmed,
+}
+
+/// The RTO of the disaster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RtoTerm {
+    /// Each distinct figure the plan gives; every one is judged.
+    pub limits: Vec<Limit>,
+    /// From when it is counted.
+    pub from: RtoFrom,
+    /// Until when.
+    pub until: RtoUntil,
+}
+
+/// How a component's data is ordered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Domain {
+    /// One order over all keys (a database).
+    #[default]
+    Store,
+    /// Each key for itself (objects).
+    Key,
+    /// One key whose versions are releases (an artefact); canary, 1.5 x RPO and cycles do not apply.
+    Artefact,
+}
+
+/// What one component of the plan is held to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ComponentTerm {
+    /// RPO: each distinct figure; empty when the plan gives none (loss is then shown, not judged).
+    pub rpo: Vec<Limit>,
+    /// How its data is ordered.
+    pub domain: Domain,
+    /// The longest planned interval between restorable points, plan nanoseconds; `None` where nothing is backed up.
+    pub backup_cycle: Option<Nanos>,
+}
+
+/// What one tier is held to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TierTerm {
+    /// The lower, the more urgent.
+    pub level: u8,
+    /// For people.
+    pub services: Vec<String>,
+    /// Maximum downtime from the tier's own impact; every one is judged.
+    pub max_downtime: Vec<Limit>,
+    /// The plan's thresholds for the client's path.
+    pub thresholds: Thresholds,
+}
+
+/// When a 500 ms window of a tier counts as served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// An operation acked later than this after its scheduled start does not count as goodput; p99 must not exceed it. Nanoseconds of drill time, never scaled.
+    pub response: Nanos,
+    /// Where the response threshold is from.
+    pub response_source: Source,
+    /// Share of operations that may fail, in parts per million of a window.
+    pub errors_ppm: u32,
+    /// Where the error threshold is from.
+    pub errors_source: Source,
+}
+
+/// Who should notice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectorTerm {
+    /// Alerts of these kinds count as noticing; silent until the deadline fails `detection`.
+    Alerts {
+        /// Kinds of alert that the striking fault can cause.
+        kinds: Vec<String>,
+        /// Plan time from the strike within which the plan wants the alert; `None`: only silence to the end fails.
+        deadline: Option<Limit>,
+    },
+    /// No plan could notice; stated by the fault. RTO is judged only from `declared`.
+    None,
+}
+
+/// All that the judge needs to know of plan and scenario. Durations without "drill" in their words are plan time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// Name of the plan.
+    pub plan: String,
+    /// Name of the scenario, `plan/scenario`.
+    pub scenario: String,
+    /// Name of the disaster in the plan.
+    pub disaster: String,
+    /// RTO of the disaster; `None` when the plan gives none.
+    pub rto: Option<RtoTerm>,
+    /// Components by name.
+    pub components: BTreeMap<String, ComponentTerm>,
+    /// Tiers in order of urgency.
+    pub tiers: Vec<TierTerm>,
+    /// Whether the order of recovery of tiers is judged.
+    pub order: bool,
+    /// Who should notice.
+    pub detector: DetectorTerm,
+    /// The plan calls the disaster automated: no time for people is credited.
+    pub automated: bool,
+    /// Plan nanoseconds per drill nanosecond while the calendar sets the pace.
+    pub calendar_scale: u32,
+    /// Drill nanoseconds of the stability window.
+    pub stability: Nanos,
+    /// Drill nanoseconds after the procedure's end within which service must be restored.
+    pub settle: Nanos,
+    /// Deadline of the whole procedure in drill nanoseconds.
+    pub procedure_deadline: Nanos,
+    /// Plan nanoseconds from the strike after which the run gives up; an RTO finding needs it above the target.
+    pub run_limit: Nanos,
+    /// Names of integrity checks that must have passed for `confirmed` (see [`crate::event::Event::Check`]), besides those derived from the ledger.
+    pub required_checks: Vec<String>,
+    /// Whether the verdict is about the drill's size only (no projection).
+    pub at_drill_size: bool,
+    /// Yearly availability of the plan in parts per million (999000 for 99.9 %), with its source.
+    pub availability_ppm: Option<(u32, Source)>,
+    /// What of the terms is assumed, in words, for the report.
+    pub assumptions: Vec<String>,
+    /// What stood in for what.
+    pub stand_ins: Vec<StandIn>,
+    /// What the drill does not cover, in words.
+    pub not_covered: Vec<String>,
+}
+
+/// One thing of the plan and what played its part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StandIn {
+    /// In the plan.
+    pub planned: String,
+    /// In the drill.
+    pub drilled: String,
+}

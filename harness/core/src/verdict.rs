@@ -1,0 +1,276 @@
+//! Findings and the verdict: what a run achieved, held against its terms.
+//!
+//! A finding is met only if its upper bound meets the target, missed only if its lower bound misses it, else
+//! inconclusive; only then does the worst finding win.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Coverage, StepEdge};
+use crate::stamp::{Nanos, Stamp};
+use crate::terms::{Limit, Source, StandIn};
+
+/// pass < inconclusive < fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Met.
+    Pass,
+    /// The evidence does not decide.
+    Inconclusive,
+    /// Missed.
+    Fail,
+}
+
+/// An interval of plan time in nanoseconds; `upper` `None` is infinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// At least this.
+    pub lower: Nanos,
+    /// At most this; `None`: no bound is known.
+    pub upper: Option<Nanos>,
+}
+
+/// What a finding measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Achieved {
+    /// A duration of plan time.
+    Duration(Span),
+    /// A count with bounds (`upper` `None`: unknown).
+    Count {
+        /// At least.
+        lower: u64,
+        /// At most.
+        upper: Option<u64>,
+    },
+    /// Yes or no.
+    Holds(bool),
+    /// Not measured.
+    Nothing,
+}
+
+/// One judged target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Finding {
+    /// Stable name: `rto`, `rpo.database`, `tier.0`, `order`, `detection`, `recovery`, `hole.database`, `check.amcheck`, ...
+    /// A second figure for the same target ends in `#2`.
+    pub id: String,
+    /// For people, e.g. `RPO of database`.
+    pub title: String,
+    /// Met, missed, undecided.
+    pub outcome: Outcome,
+    /// The limit it is held against, when there is one.
+    pub limit: Option<Limit>,
+    /// What was measured.
+    pub achieved: Achieved,
+    /// Limit less upper bound, plan nanoseconds; negative when missed; `None` where there is none to give.
+    pub margin: Option<Nanos>,
+    /// Why, in plain words with the figures.
+    pub because: String,
+    /// What the check looked at, for checks.
+    pub coverage: Option<Coverage>,
+    /// Where the demand is from.
+    pub source: Option<Source>,
+}
+
+/// The moments of a run, as stamps of drill time; `None`: never came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Moments {
+    pub struck: Option<Stamp>,
+    pub impact: Option<Stamp>,
+    pub alerted: Option<Stamp>,
+    pub acknowledged: Option<Stamp>,
+    pub declared: Option<Stamp>,
+    pub authorised: Option<Stamp>,
+    pub procedure_done: Option<Stamp>,
+    pub restored: Option<Stamp>,
+    pub confirmed: Option<Stamp>,
+    pub failed_back: Option<Stamp>,
+    /// Per tier level.
+    pub tiers: BTreeMap<u8, TierMoments>,
+}
+
+/// Impact and restoration of one tier.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct TierMoments {
+    pub impact: Option<Stamp>,
+    pub released: Option<Stamp>,
+    pub restored: Option<Stamp>,
+}
+
+/// One phase as measured: from moment to moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseSpan {
+    /// detect, respond, decide, recover, confirm.
+    pub name: String,
+    /// Drill time it began.
+    pub from: Stamp,
+    /// Drill time it ended.
+    pub until: Stamp,
+    /// Its length in plan time.
+    pub plan: Span,
+}
+
+/// What became of one component's data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// Acked versions, preload included.
+    pub acked: u64,
+    /// Acked versions found, or grown into what was found.
+    pub kept: u64,
+    /// Acked versions newer than what was found, a lost delete too.
+    pub lost: u64,
+    /// Of those, acked before the strike's early edge.
+    pub lost_before_strike: u64,
+    /// Older versions that another incarnation may have overwritten after losing them.
+    pub possibly_lost: u64,
+    /// Keys whose value equals an indeterminate version.
+    pub recovered: u64,
+    /// Keys with content nobody attempted.
+    pub mutated: u64,
+    /// Versions found that were never sent, refused or not sent.
+    pub unexpected: u64,
+    /// Keys with two rows.
+    pub duplicated: u64,
+    /// Lost writes acked before a kept write of the same incarnation and domain was invoked.
+    pub holes: u64,
+    /// Acked by an incarnation after another took over.
+    pub astray: u64,
+    /// Kept rows whose object is lost, wrong or absent.
+    pub dangling: u64,
+    /// rho: the latest instant such that every write acked up to it is kept; `None`: nothing acked is kept.
+    pub rho: Option<Stamp>,
+    /// E: the later of struck and the ack of the last lost write.
+    pub end: Option<Stamp>,
+    /// Loss in plan time; `None` where nothing could be judged.
+    pub span: Option<Span>,
+    /// Part of the loss before the strike, and after it, plan nanoseconds of the upper bound.
+    pub before_strike: Option<Span>,
+    /// See `before_strike`.
+    pub after_strike: Option<Span>,
+}
+
+/// How the scheduled operations ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct Tally {
+    pub scheduled: u64,
+    pub acked: u64,
+    pub refused: u64,
+    pub indeterminate: u64,
+    pub not_sent: u64,
+}
+
+/// One step of the procedure as it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct StepRun {
+    pub name: String,
+    pub action: String,
+    pub begun: Option<Stamp>,
+    pub ended: Option<Stamp>,
+    pub outcome: StepEdge,
+    pub detail: String,
+}
+
+/// One fault as it went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)]
+pub struct FaultRun {
+    pub name: String,
+    pub strikes: bool,
+    pub invoked: Option<Stamp>,
+    pub proved: Option<Stamp>,
+    pub held_until_recovery: Option<bool>,
+    pub detail: BTreeMap<String, String>,
+}
+
+/// The whole run, judged. Everything a report prints is in here or in [`crate::terms::Terms`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// Version of this format.
+    pub schema: u32,
+    /// Version of the definitions it was judged under.
+    pub definitions: u32,
+    /// The run directory's name.
+    pub run: String,
+    /// Name of the plan.
+    pub plan: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Name of the disaster.
+    pub disaster: String,
+    /// The worst finding, or inconclusive where something spoils the whole run.
+    pub outcome: Outcome,
+    /// In one line, e.g. `PASS AT DRILL SIZE (12 MiB), reference tool, no human time credited`.
+    pub scope: String,
+    /// What spoils the whole run, in words; empty for a sound run.
+    pub spoiled: Vec<String>,
+    /// Every judged target.
+    pub findings: Vec<Finding>,
+    /// Findings about the plan itself that the drill met on its way, in words.
+    pub about_plan: Vec<String>,
+    /// When things happened.
+    pub moments: Moments,
+    /// From moment to moment.
+    pub phases: Vec<PhaseSpan>,
+    /// q: what every interval on the plan clock was widened by, nanoseconds.
+    pub quantum: Nanos,
+    /// Outage (impact to restored) in plan time.
+    pub outage: Option<Span>,
+    /// Share of the yearly availability budget that the outage used, parts per thousand of its upper bound.
+    pub budget_permille: Option<u64>,
+    /// Per component.
+    pub loss: BTreeMap<String, Loss>,
+    /// All scheduled workload and canary operations.
+    pub tally: Tally,
+    /// Per service.
+    pub services: BTreeMap<String, Tally>,
+    /// Capacity before and after, operations per second.
+    pub capacity: Vec<u64>,
+    /// Faults and their proofs.
+    pub faults: Vec<FaultRun>,
+    /// Steps of the procedure.
+    pub steps: Vec<StepRun>,
+    /// Stalls of the harness.
+    pub stalls: Vec<Stamp>,
+    /// Settings that touch durability and deviate.
+    pub deviations: BTreeMap<String, String>,
+    /// What stood in for what.
+    pub stand_ins: Vec<StandIn>,
+    /// What is assumed.
+    pub assumptions: Vec<String>,
+    /// What was not covered.
+    pub not_covered: Vec<String>,
+    /// Written by another program and sealed afterwards.
+    pub sealed_by_another: bool,
+    /// Program that recorded.
+    pub program: String,
+}
+
+impl Verdict {
+    /// The exit code: 0 all met, 1 one missed, 3 undecided.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self.outcome {
+            Outcome::Pass => 0,
+            Outcome::Fail => 1,
+            Outcome::Inconclusive => 3,
+        }
+    }
+}
