@@ -70,21 +70,22 @@ pub struct Document {
 /// A figure with its comparator, place and status. Exactly one of `below`, `at_most`, `at_least`, `above`, `is` is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[serde(bound(deserialize = "T: Deserialize<'de>", serialize = "T: Serialize"))]
 pub struct Figure<T> {
     /// `<`
-    #[serde(default = "unset", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub below: Option<T>,
     /// `<=`, as written.
-    #[serde(default = "unset", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<T>,
     /// `>=`
-    #[serde(default = "unset", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<T>,
     /// `>`
-    #[serde(default = "unset", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub above: Option<T>,
     /// Written without a comparator; a limit is then meant as `<=`.
-    #[serde(default = "unset", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is: Option<T>,
     /// The section it is from.
     #[serde(rename = "where")]
@@ -94,9 +95,6 @@ pub struct Figure<T> {
     pub status: Status,
 }
 
-fn unset<T>() -> Option<T> {
-    None
-}
 fn stated() -> Status {
     Status::Stated
 }
