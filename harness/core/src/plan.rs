@@ -6,10 +6,17 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::terms::{RtoFrom, RtoUntil, Status};
+use crate::terms::{RtoFrom, RtoUntil};
 
+mod figure;
+mod monitoring;
+mod organisation;
 mod quantity;
+mod soundness;
 
+pub use figure::{Figure, Written};
+pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold};
+pub use organisation::{Communication, Demand, DrillDuty, Escalation, Metric, Role, Site};
 pub use quantity::{Duration, Share, Unit};
 
 /// A DR plan, as its file says it.
@@ -26,6 +33,12 @@ pub struct Plan {
     /// Whose plan it is; plans of one company are compared.
     #[serde(default)]
     pub company: Option<String>,
+    /// RTO for any disaster; judged beside the disaster's own.
+    #[serde(default)]
+    pub rto: Vec<Figure<Duration>>,
+    /// RPO for any disaster; judged beside the disaster's own.
+    #[serde(default)]
+    pub rpo: Vec<Figure<Duration>>,
     /// What the plan protects, by name.
     pub components: BTreeMap<String, Component>,
     /// Service tiers, most urgent first.
@@ -51,6 +64,30 @@ pub struct Plan {
     /// Drills the plan demands.
     #[serde(default)]
     pub drills: Vec<DrillDuty>,
+    /// Share of the data that must be sound after recovery.
+    #[serde(default)]
+    pub integrity: Vec<Figure<Share>>,
+    /// The incident team.
+    #[serde(default)]
+    pub roles: Vec<Role>,
+    /// Who is told.
+    #[serde(default)]
+    pub communication: Vec<Communication>,
+    /// Security, privacy, audit.
+    #[serde(default)]
+    pub compliance: Vec<Demand>,
+    /// The way back home.
+    #[serde(default)]
+    pub failback: Vec<PlannedStep>,
+    /// What is done after an incident.
+    #[serde(default)]
+    pub aftermath: Vec<PlannedStep>,
+    /// When the plan itself is gone over.
+    #[serde(default)]
+    pub reviews: Vec<DrillDuty>,
+    /// Key figures over many incidents, by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, Metric>,
 }
 
 /// The document that a plan encodes.
@@ -65,38 +102,6 @@ pub struct Document {
     pub updated: Option<String>,
     #[serde(default)]
     pub owner: Option<String>,
-}
-
-/// A figure with its comparator, place and status. Exactly one of `below`, `at_most`, `at_least`, `above`, `is` is set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[serde(bound(deserialize = "T: Deserialize<'de>", serialize = "T: Serialize"))]
-pub struct Figure<T> {
-    /// `<`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub below: Option<T>,
-    /// `<=`, as written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_most: Option<T>,
-    /// `>=`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at_least: Option<T>,
-    /// `>`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub above: Option<T>,
-    /// Written without a comparator; a limit is then meant as `<=`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub is: Option<T>,
-    /// The section it is from.
-    #[serde(rename = "where")]
-    pub place: String,
-    /// Stated unless said otherwise.
-    #[serde(default = "stated")]
-    pub status: Status,
-}
-
-fn stated() -> Status {
-    Status::Stated
 }
 
 /// Something the plan protects.
@@ -245,6 +250,12 @@ pub struct BackupPolicy {
     pub checksum: Option<String>,
     #[serde(default)]
     pub verified_every: Option<Figure<Duration>>,
+    /// How often a restore is tried.
+    #[serde(default)]
+    pub restored_every: Option<Figure<Duration>>,
+    /// Where no interval is written: `on change`, `continuous`.
+    #[serde(default)]
+    pub on: Option<String>,
     #[serde(rename = "where")]
     pub place: String,
 }
@@ -260,129 +271,4 @@ pub enum BackupKind {
     Replica,
     Files,
     Other,
-}
-
-/// How the plan notices.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Monitoring {
-    /// Where the monitor stands: a site, or `external`.
-    #[serde(default)]
-    pub site: Option<String>,
-    /// What it looks at, by name.
-    #[serde(default)]
-    pub checks: BTreeMap<String, Check>,
-    /// What makes it call, by name.
-    #[serde(default)]
-    pub alerts: BTreeMap<String, AlertRule>,
-    /// Response time beyond which the plan calls the service slow.
-    #[serde(default)]
-    pub slow: Vec<Figure<Duration>>,
-    /// Error rate beyond which it calls the service failing.
-    #[serde(default)]
-    pub errors: Vec<Figure<Share>>,
-}
-
-/// A check of the monitor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    /// What it asks.
-    pub probe: ProbeKind,
-    /// How often, plan time.
-    pub every: Figure<Duration>,
-    /// How long it waits, plan time (at least 250 ms of drill time).
-    pub timeout: Figure<Duration>,
-}
-
-/// What a check asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ProbeKind {
-    /// GET this path of the application; healthy below status 400.
-    Http(String),
-    /// Connect to the component's database and run SELECT 1.
-    DatabaseConnect(String),
-    /// Share of failed requests that the application reports.
-    ErrorRate,
-    /// Age of the newest restorable point.
-    BackupAge,
-}
-
-/// What makes the monitor call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AlertRule {
-    /// Kind of the alert: what it means, e.g. `database_unreachable`, `application_failing`, `backup_old`.
-    pub kind: String,
-    /// The check it watches.
-    pub check: String,
-    /// So many unhealthy checks in a row.
-    pub failures: Figure<Count>,
-    /// Threshold for checks that measure.
-    #[serde(default)]
-    pub when: Option<Threshold>,
-    /// As the plan says: critical, warning.
-    #[serde(default)]
-    pub severity: Option<String>,
-    /// How soon a person responds.
-    #[serde(default)]
-    pub response: Option<Figure<Duration>>,
-}
-
-/// A plain count.
-pub type Count = u32;
-
-/// A threshold of a measuring check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Threshold {
-    /// A share above this.
-    Share(Figure<Share>),
-    /// A duration above this.
-    Duration(Figure<Duration>),
-}
-
-/// A site.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Site {
-    pub role: String,
-    #[serde(default)]
-    pub region: Option<String>,
-    #[serde(default)]
-    pub replica_lag: Option<Figure<Duration>>,
-    #[serde(rename = "where")]
-    pub place: String,
-}
-
-/// A level of escalation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct Escalation {
-    pub level: String,
-    pub who: String,
-    #[serde(default)]
-    pub from: Option<Duration>,
-    #[serde(default)]
-    pub until: Option<Duration>,
-    #[serde(rename = "where")]
-    pub place: String,
-}
-
-/// A drill that the plan demands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct DrillDuty {
-    pub what: String,
-    #[serde(default)]
-    pub every: Option<Figure<Duration>>,
-    /// Success criteria by name.
-    #[serde(default)]
-    pub criteria: Vec<String>,
-    #[serde(rename = "where")]
-    pub place: String,
 }

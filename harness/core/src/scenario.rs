@@ -10,6 +10,16 @@ use crate::plan::{Duration, Share};
 use crate::terms::StandIn;
 use crate::verdict::Outcome;
 
+mod backup;
+mod fault;
+mod procedure;
+mod service;
+
+pub use backup::{Backup, Cadence, Wal};
+pub use fault::{CutManner, Detector, Fault, FaultKind};
+pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule};
+pub use service::{ApplicationService, PostgresService, S3Service, Service};
+
 /// A drill, as its file says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +39,9 @@ pub struct Scenario {
     pub services: BTreeMap<String, Service>,
     /// The clients' traffic.
     pub load: Load,
+    /// Services of the application by the plan's tier; unset: as the sample application has them.
+    #[serde(default)]
+    pub tiers: BTreeMap<u8, Vec<String>>,
     /// The backups that run while the drill does.
     #[serde(default)]
     pub backup: Backup,
@@ -61,62 +74,6 @@ pub struct Scenario {
 
 fn one() -> u32 {
     1
-}
-
-/// A service of the drill.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Service {
-    /// A Postgres server.
-    Postgres(PostgresService),
-    /// An S3 object store.
-    S3(S3Service),
-    /// The sample application.
-    Application(ApplicationService),
-}
-
-/// A Postgres server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PostgresService {
-    /// The plan's component whose data it holds.
-    #[serde(default)]
-    pub component: Option<String>,
-    /// A bare host: nothing runs until a restore makes a cluster there.
-    #[serde(default)]
-    pub empty: bool,
-    /// Site it stands in.
-    #[serde(default)]
-    pub site: Option<String>,
-    /// Settings of postgresql.conf.
-    #[serde(default)]
-    pub settings: BTreeMap<String, String>,
-}
-
-/// An S3 object store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct S3Service {
-    /// The plan's component whose data it holds.
-    #[serde(default)]
-    pub component: Option<String>,
-    /// Site it stands in.
-    #[serde(default)]
-    pub site: Option<String>,
-}
-
-/// The sample application.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApplicationService {
-    /// The Postgres service it uses.
-    pub database: String,
-    /// The S3 service for its files.
-    #[serde(default)]
-    pub store: Option<String>,
-    /// Site it stands in.
-    #[serde(default)]
-    pub site: Option<String>,
 }
 
 /// The clients' traffic: open loop.
@@ -154,53 +111,6 @@ fn bulk_default() -> u32 {
     8
 }
 
-/// The backups that run while the drill does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Backup {
-    /// The Postgres service that is backed up.
-    #[serde(default)]
-    pub database: Option<String>,
-    /// The S3 service that holds the backups.
-    #[serde(default)]
-    pub store: Option<String>,
-    /// Base backups: cadence in plan time (one is taken in prepare).
-    #[serde(default)]
-    pub base: Option<Cadence>,
-    /// WAL shipping.
-    #[serde(default)]
-    pub wal: Option<Wal>,
-    /// Dumps: cadence in plan time (one is taken in prepare).
-    #[serde(default)]
-    pub dump: Option<Cadence>,
-    /// Copies of the application's bucket.
-    #[serde(default)]
-    pub files: Option<Cadence>,
-    /// Sabotage: the base backup or dump in the repository is one of an empty cluster.
-    #[serde(default)]
-    pub of_empty_cluster: bool,
-}
-
-/// How often, in plan time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cadence {
-    /// Interval.
-    pub every: Duration,
-}
-
-/// WAL shipping.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Wal {
-    /// archive_timeout in plan time; where plan and scenario are silent: RPO/5, marked assumed.
-    #[serde(default)]
-    pub archive_timeout: Option<Duration>,
-    /// Sabotage: archiving stops (archive_command = /bin/true) this much plan time after steady begins.
-    #[serde(default)]
-    pub broken_after: Option<Duration>,
-}
-
 /// When the striking fault is injected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -214,196 +124,6 @@ pub enum Strike {
     Random,
     /// This much plan time after steady began.
     At(Duration),
-}
-
-/// Something that breaks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// Its name in the history.
-    pub name: String,
-    /// The one that strikes; the others are conditions, injected before it.
-    #[serde(default)]
-    pub strikes: bool,
-    /// What it does.
-    pub inject: FaultKind,
-    /// Kinds of alert it can cause; `none` states that no plan could notice.
-    #[serde(default)]
-    pub detector: Option<Detector>,
-}
-
-/// Who should notice; the fault's own default where the scenario says nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Detector {
-    /// No plan could.
-    None,
-    /// Alerts of these kinds.
-    Alerts(Vec<String>),
-}
-
-/// The built-in faults.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum FaultKind {
-    /// kill -9 of the service's main process.
-    Kill {
-        /// Which service.
-        service: String,
-    },
-    /// SIGSTOP of the service's processes.
-    Pause {
-        /// Which service.
-        service: String,
-    },
-    /// kill -9, and its data directory is gone.
-    LoseData {
-        /// Which service.
-        service: String,
-    },
-    /// A link passes nothing.
-    Cut {
-        /// The two services it joins: client side, server side.
-        link: [String; 2],
-        /// How clients see it.
-        #[serde(default)]
-        manner: CutManner,
-    },
-    /// A link delays each direction.
-    Delay {
-        /// The two services it joins: client side, server side.
-        link: [String; 2],
-        /// One way, drill time.
-        by: Duration,
-    },
-}
-
-/// How a cut link looks to its clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CutManner {
-    /// Connections are refused and open ones reset.
-    #[default]
-    Refused,
-    /// Bytes vanish silently.
-    Dropped,
-}
-
-/// The recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Procedure {
-    /// Deadline of the whole, drill time.
-    pub deadline: Duration,
-    /// Its steps; one starts when those it is `after` are done (default: the one before it).
-    pub steps: Vec<Step>,
-}
-
-/// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// Unique in the procedure.
-    pub name: String,
-    /// Steps that must be done first; unset: the one before it.
-    #[serde(default)]
-    pub after: Option<Vec<String>>,
-    /// Deadline, drill time; unset: the procedure's.
-    #[serde(default)]
-    pub deadline: Option<Duration>,
-    /// What it does.
-    #[serde(rename = "do")]
-    pub action: Action,
-}
-
-/// The built-in actions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Action {
-    /// Hold tiers back from traffic.
-    Hold {
-        /// Levels.
-        tiers: Vec<u8>,
-    },
-    /// Let tiers to traffic, in the order given; each waits until its health is good for `settled`.
-    Release {
-        /// Levels.
-        tiers: Vec<u8>,
-    },
-    /// Make sure that what failed cannot acknowledge any more: the service's processes are killed.
-    Fence {
-        /// Which service.
-        service: String,
-    },
-    /// Restore base backup and WAL, or a dump, into a Postgres service and start it.
-    Restore {
-        /// Into which service.
-        into: String,
-        /// From what.
-        from: RestoreFrom,
-        /// How far.
-        #[serde(default)]
-        target: TargetRule,
-    },
-    /// Start a service again as it is.
-    Start {
-        /// Which service.
-        service: String,
-    },
-    /// Point the application at a database.
-    Repoint {
-        /// Which application service.
-        application: String,
-        /// Which Postgres service.
-        database: String,
-        /// The route it takes: `direct` avoids the link that the application used before.
-        #[serde(default)]
-        route: Route,
-    },
-    /// Set the application's mode.
-    Mode {
-        /// Which application service.
-        application: String,
-        /// normal, read_only, maintenance.
-        mode: String,
-    },
-    /// Check that the application serves every tier that is not held.
-    Validate {
-        /// Which application service.
-        application: String,
-    },
-}
-
-/// What a restore is made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RestoreFrom {
-    /// Base backup and WAL.
-    BaseAndWal,
-    /// The last dump.
-    Dump,
-}
-
-/// The rule that chooses the recovery target; recorded with its inputs before the restore starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetRule {
-    /// As far as the archive (or the last backup) goes.
-    #[default]
-    EndOfArchive,
-    /// The alert's wall-clock time less a margin of drill time.
-    BeforeAlert(Duration),
-}
-
-/// How the application reaches a database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Route {
-    /// The usual link.
-    #[default]
-    Primary,
-    /// A second link that the plan keeps for this.
-    Alternate,
 }
 
 /// What differs from the defaults of judging.
@@ -472,7 +192,16 @@ pub struct Instead {
     /// See [`Scenario::steady`].
     #[serde(default)]
     pub steady: Option<Duration>,
+    /// See [`Scenario::strike`].
+    #[serde(default)]
+    pub strike: Option<Strike>,
     /// See [`Scenario::give_up`].
     #[serde(default)]
     pub give_up: Option<Duration>,
+    /// See [`Scenario::judging`].
+    #[serde(default)]
+    pub judging: Option<Judging>,
+    /// See [`Scenario::stand_ins`].
+    #[serde(default)]
+    pub stand_ins: Option<Vec<StandIn>>,
 }

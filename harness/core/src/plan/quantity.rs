@@ -35,7 +35,8 @@ pub struct Duration {
 }
 
 impl Duration {
-    /// Its length in nanoseconds; `None` for month, quarter and year, whose length depends on the calendar.
+    /// Its length in nanoseconds; `None` for month, quarter and year, whose length depends on the calendar, and for
+    /// what nanoseconds in 64 bits cannot hold (some 292 years).
     #[must_use]
     pub fn nanos(self) -> Option<Nanos> {
         let unit = match self.unit {
@@ -48,6 +49,26 @@ impl Duration {
             Unit::Month | Unit::Quarter | Unit::Year => return None,
         };
         unit.checked_mul(i64::from(self.count))
+    }
+}
+
+impl Duration {
+    /// In full words: `15 minutes`, `1 hour`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        let name = match self.unit {
+            Unit::Millisecond => "millisecond",
+            Unit::Second => "second",
+            Unit::Minute => "minute",
+            Unit::Hour => "hour",
+            Unit::Day => "day",
+            Unit::Week => "week",
+            Unit::Month => "month",
+            Unit::Quarter => "quarter",
+            Unit::Year => "year",
+        };
+        let plural = if self.count == 1 { "" } else { "s" };
+        format!("{} {name}{plural}", self.count)
     }
 }
 

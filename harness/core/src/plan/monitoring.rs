@@ -1,0 +1,89 @@
+//! How a plan notices: checks, and the rules that turn unhealthy checks into a call.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Duration, Figure, Share};
+
+/// How the plan notices.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Monitoring {
+    /// Where the monitor stands: a site, or `external`.
+    #[serde(default)]
+    pub site: Option<String>,
+    /// What it looks at, by name.
+    #[serde(default)]
+    pub checks: BTreeMap<String, Check>,
+    /// What makes it call, by name.
+    #[serde(default)]
+    pub alerts: BTreeMap<String, AlertRule>,
+    /// Response time beyond which the plan calls the service slow.
+    #[serde(default)]
+    pub slow: Vec<Figure<Duration>>,
+    /// Error rate beyond which it calls the service failing.
+    #[serde(default)]
+    pub errors: Vec<Figure<Share>>,
+}
+
+/// A check of the monitor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// What it asks.
+    pub probe: ProbeKind,
+    /// How often, plan time.
+    pub every: Figure<Duration>,
+    /// How long it waits, plan time (at least 250 ms of drill time).
+    pub timeout: Figure<Duration>,
+}
+
+/// What a check asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeKind {
+    /// GET this path of the application; healthy below status 400.
+    Http(String),
+    /// Connect to the component's database and run SELECT 1.
+    DatabaseConnect(String),
+    /// Share of failed requests that the application reports.
+    ErrorRate,
+    /// Age of the newest restorable point.
+    BackupAge,
+}
+
+/// What makes the monitor call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertRule {
+    /// Kind of the alert: what it means, e.g. `database_unreachable`, `application_failing`, `backup_old`.
+    pub kind: String,
+    /// The check it watches.
+    pub check: String,
+    /// So many unhealthy checks in a row.
+    pub failures: Figure<Count>,
+    /// Threshold for checks that measure.
+    #[serde(default)]
+    pub when: Option<Threshold>,
+    /// As the plan says: critical, warning.
+    #[serde(default)]
+    pub severity: Option<String>,
+    /// How soon a person responds.
+    #[serde(default)]
+    pub response: Option<Figure<Duration>>,
+}
+
+/// A plain count.
+pub type Count = u32;
+
+/// A threshold of a measuring check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Threshold {
+    /// A share above this.
+    Share(Figure<Share>),
+    /// A duration above this.
+    Duration(Figure<Duration>),
+}

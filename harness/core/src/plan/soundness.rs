@@ -1,0 +1,1 @@
+//! What makes a plan unsound although its file parses.

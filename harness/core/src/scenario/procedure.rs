@@ -1,0 +1,123 @@
+//! The recovery as data: steps with dependencies and deadlines.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Duration;
+
+/// The recovery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Procedure {
+    /// Deadline of the whole, drill time.
+    pub deadline: Duration,
+    /// Its steps; one starts when those it is `after` are done (default: the one before it).
+    pub steps: Vec<Step>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Unique in the procedure.
+    pub name: String,
+    /// Steps that must be done first; unset: the one before it.
+    #[serde(default)]
+    pub after: Option<Vec<String>>,
+    /// Deadline, drill time; unset: the procedure's.
+    #[serde(default)]
+    pub deadline: Option<Duration>,
+    /// What it does.
+    #[serde(rename = "do")]
+    pub action: Action,
+}
+
+/// The built-in actions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// Hold tiers back from traffic.
+    Hold {
+        /// Levels.
+        tiers: Vec<u8>,
+    },
+    /// Let tiers to traffic, in the order given; each waits until its health is good for `settled`.
+    Release {
+        /// Levels.
+        tiers: Vec<u8>,
+    },
+    /// Make sure that what failed cannot acknowledge any more: the service's processes are killed.
+    Fence {
+        /// Which service.
+        service: String,
+    },
+    /// Restore base backup and WAL, or a dump, into a Postgres service and start it.
+    Restore {
+        /// Into which service.
+        into: String,
+        /// From what.
+        from: RestoreFrom,
+        /// How far.
+        #[serde(default)]
+        target: TargetRule,
+    },
+    /// Start a service again as it is.
+    Start {
+        /// Which service.
+        service: String,
+    },
+    /// Point the application at a database.
+    Repoint {
+        /// Which application service.
+        application: String,
+        /// Which Postgres service.
+        database: String,
+        /// The route it takes: `direct` avoids the link that the application used before.
+        #[serde(default)]
+        route: Route,
+    },
+    /// Set the application's mode.
+    Mode {
+        /// Which application service.
+        application: String,
+        /// normal, read_only, maintenance.
+        mode: String,
+    },
+    /// Check that the application serves every tier that is not held.
+    Validate {
+        /// Which application service.
+        application: String,
+    },
+}
+
+/// What a restore is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RestoreFrom {
+    /// Base backup and WAL.
+    BaseAndWal,
+    /// The last dump.
+    Dump,
+}
+
+/// The rule that chooses the recovery target; recorded with its inputs before the restore starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetRule {
+    /// As far as the archive (or the last backup) goes.
+    #[default]
+    EndOfArchive,
+    /// The alert's wall-clock time less a margin of drill time.
+    BeforeAlert(Duration),
+}
+
+/// How the application reaches a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// The usual link.
+    #[default]
+    Primary,
+    /// A second link that the plan keeps for this.
+    Alternate,
+}

@@ -1,0 +1,62 @@
+//! What a drill runs: Postgres servers, object stores, the application.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A service of the drill.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Service {
+    /// A Postgres server.
+    Postgres(PostgresService),
+    /// An S3 object store.
+    S3(S3Service),
+    /// The sample application.
+    Application(ApplicationService),
+}
+
+/// A Postgres server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostgresService {
+    /// The plan's component whose data it holds.
+    #[serde(default)]
+    pub component: Option<String>,
+    /// A bare host: nothing runs until a restore makes a cluster there.
+    #[serde(default)]
+    pub empty: bool,
+    /// Site it stands in.
+    #[serde(default)]
+    pub site: Option<String>,
+    /// Settings of postgresql.conf.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+}
+
+/// An S3 object store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct S3Service {
+    /// The plan's component whose data it holds.
+    #[serde(default)]
+    pub component: Option<String>,
+    /// Site it stands in.
+    #[serde(default)]
+    pub site: Option<String>,
+}
+
+/// The sample application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationService {
+    /// The Postgres service it uses.
+    pub database: String,
+    /// The S3 service for its files.
+    #[serde(default)]
+    pub store: Option<String>,
+    /// Site it stands in.
+    #[serde(default)]
+    pub site: Option<String>,
+}
