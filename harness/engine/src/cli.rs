@@ -1,0 +1,198 @@
+//! The command line: names, defaults and the help that teaches them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Rehearses disasters and finds out whether a disaster-recovery plan holds.
+///
+/// firedrill brings up the systems of a plan, breaks them the way the plan fears, lets the plan's recovery run, and
+/// measures what was achieved against what was promised. The verdict can be derived again from the recorded evidence
+/// with `firedrill judge`.
+#[derive(Debug, Parser)]
+#[command(name = "firedrill", version, max_term_width = 100, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// What standard output carries.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, env = "FIREDRILL_FORMAT")]
+    pub format: Format,
+
+    /// No progress; the result alone.
+    #[arg(long, short, global = true, env = "FIREDRILL_QUIET")]
+    pub quiet: bool,
+
+    /// More of what happens: every event of the history on standard error.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Colours; `auto` follows the terminal and NO_COLOR.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "FIREDRILL_COLOR")]
+    pub color: Color,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    every target was met
+  1    a target was missed
+  2    bad usage, a bad input file, or altered evidence
+  3    inconclusive: the evidence does not decide
+  4    the harness itself failed
+  5    stopped by a safety guard
+  130  interrupted
+
+Start with `firedrill run samia-tarot-failover/database-failure`, or `firedrill init` for a plan of your own.";
+
+/// What standard output carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For the summary page of a pipeline (run, judge, report).
+    Markdown,
+    /// For test reporting of a pipeline (run, judge, report).
+    Junit,
+    /// One self-contained page (report).
+    Html,
+}
+
+/// Whether output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum Command {
+    /// Run one drill and judge it.
+    Run(Box<Run>),
+    /// Derive the verdict again from the evidence of a run, and compare it with what is stored there.
+    Judge(Judge),
+    /// Print one rendering of a judged run (--format text|json|markdown|junit|html).
+    Report(Report),
+    /// DR plans: list, show, check.
+    #[command(subcommand)]
+    Plan(crate::command::plan::PlanCommand),
+    /// Scenarios: list, show, check.
+    #[command(subcommand)]
+    Scenario(crate::command::scenario::ScenarioCommand),
+    /// Write a plan and a scenario of your own to start from.
+    Init(crate::command::init::Init),
+    /// What this machine can run, what is missing, and what to do about it.
+    Doctor(Doctor),
+    /// Remove what drills that no longer live have left behind, or end a drill kept with --keep.
+    Clean(Clean),
+    /// A run directory that another program wrote.
+    #[command(subcommand)]
+    History(History),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff); read it with `firedrill man | man -l -`.
+    Man,
+}
+
+/// Where Postgres comes from.
+#[derive(Args, Clone, Debug)]
+pub struct PostgresArguments {
+    /// Where Postgres comes from: auto, system, fetch, or a directory that holds bin/postgres.
+    #[arg(long, default_value = "auto", value_name = "SOURCE", env = "FIREDRILL_POSTGRES")]
+    pub postgres: String,
+
+    /// Major version of Postgres, 15 to 18.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(15..=18), env = "FIREDRILL_PG_VERSION")]
+    pub pg_version: Option<u32>,
+
+    /// Fetch nothing from anywhere.
+    #[arg(long, env = "FIREDRILL_OFFLINE")]
+    pub offline: bool,
+}
+
+/// `firedrill run`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  firedrill run samia-tarot-failover/database-failure
+  firedrill run samia-tarot-failover/database-failure:archive-off     a sabotaged twin, which must fail
+  firedrill run ./scenario.yaml --pg-version 17 --format json")]
+pub struct Run {
+    /// A shipped scenario (`firedrill scenario list`) or a file; `:TWIN` picks one of its twins.
+    pub scenario: String,
+
+    /// What the drill runs on: `local` starts processes on this machine.
+    #[arg(long, default_value = "local", value_name = "ENVIRONMENT", env = "FIREDRILL_ENVIRONMENT")]
+    pub environment: String,
+
+    /// Folder of run directories.
+    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT")]
+    pub output: PathBuf,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub postgres: PostgresArguments,
+
+    /// Seed of schedules and choices; a random one is drawn and recorded otherwise.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+
+    /// Leave everything running at the end, until `firedrill clean RUN`.
+    #[arg(long)]
+    pub keep: bool,
+
+    /// Compare the result with what the scenario expects and exit 0 only if it is that.
+    #[arg(long)]
+    pub expected: bool,
+}
+
+/// `firedrill judge`
+#[derive(Args, Debug)]
+pub struct Judge {
+    /// The run directory.
+    pub run: PathBuf,
+    /// Write the verdict and all renderings there as well.
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// `firedrill report`
+#[derive(Args, Debug)]
+pub struct Report {
+    /// The run directory.
+    pub run: PathBuf,
+}
+
+/// `firedrill doctor`
+#[derive(Args, Debug)]
+pub struct Doctor {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub postgres: PostgresArguments,
+}
+
+/// `firedrill clean`
+#[derive(Args, Debug)]
+pub struct Clean {
+    /// A run kept with --keep; without it, everything that dead drills left.
+    pub run: Option<String>,
+}
+
+/// `firedrill history`
+#[derive(Debug, Subcommand)]
+pub enum History {
+    /// Chain and close a run directory that another program wrote, so that `judge` accepts it; marked as such ever after.
+    Seal {
+        /// The directory: run.json, events.jsonl, operations.
+        directory: PathBuf,
+    },
+}

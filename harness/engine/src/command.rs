@@ -1,0 +1,94 @@
+//! The commands, one file each; this one maps what they end with to exit codes.
+
+pub mod clean;
+pub mod doctor;
+pub mod history;
+pub mod init;
+pub mod judge;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod scenario;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::cli::{Cli, Color, Command};
+
+/// What a command ended with, by the exit code it stands for.
+#[derive(Debug)]
+pub enum Failure {
+    /// Bad usage, a bad input file or altered evidence (2).
+    Input(miette::Report),
+    /// The harness failed (4).
+    Harness(miette::Report),
+    /// Interrupted (130).
+    Interrupted,
+}
+
+impl Failure {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Input(_) => 2,
+            Failure::Harness(_) => 4,
+            Failure::Interrupted => 130,
+        }
+    }
+}
+
+/// Parses the command line, runs the command, prints what went wrong.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    set_color(cli.color);
+    let outcome = match &cli.command {
+        Command::Run(run) => run::run(run, &cli),
+        Command::Judge(judge) => judge::judge(judge, &cli),
+        Command::Report(report) => report::report(report, &cli),
+        Command::Plan(command) => plan::run(command, &cli),
+        Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Init(init) => init::run(init),
+        Command::Doctor(doctor) => doctor::doctor(doctor, &cli),
+        Command::Clean(clean) => clean::clean(clean, &cli),
+        Command::History(history) => history::history(history),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "firedrill", &mut std::io::stdout());
+            Ok(0)
+        }
+        Command::Man => man(),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            match &failure {
+                Failure::Input(report) | Failure::Harness(report) => eprintln!("{report:?}"),
+                Failure::Interrupted => {}
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn man() -> Result<u8, Failure> {
+    clap_mangen::Man::new(Cli::command())
+        .render(&mut std::io::stdout())
+        .map_err(|error| Failure::Harness(miette::miette!("the manual page cannot be printed: {error}")))?;
+    Ok(0)
+}
+
+/// miette follows NO_COLOR and the terminal by itself; `--color` overrules both.
+fn set_color(color: Color) {
+    let always = match color {
+        Color::Auto => return,
+        Color::Always => true,
+        Color::Never => false,
+    };
+    let _ = miette::set_hook(Box::new(move |_| Box::new(miette::MietteHandlerOpts::new().color(always).build())));
+}

@@ -1,0 +1,52 @@
+//! Faults: how something is broken, proved broken and healed. One file per family. A fault is built from the
+//! scenario and the environment's capabilities; it never touches what those do not offer.
+
+pub mod link;
+pub mod service;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use firedrill_environment::Capability;
+
+/// What a probe of the harness saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Whether what was to be broken is broken.
+    pub broken: bool,
+    /// What it saw.
+    pub seen: String,
+}
+
+/// Why a fault could not be injected or healed.
+#[derive(Debug, thiserror::Error)]
+#[error("fault {fault}: {what}")]
+pub struct FaultError {
+    /// The fault's name.
+    pub fault: String,
+    /// What went wrong.
+    pub what: String,
+}
+
+/// Something that breaks a service, a link or data. The contract, held by one shared test: injecting is observable
+/// by `prove`, healing restores, healing twice is safe, and a fault that was never injected heals to nothing.
+#[async_trait]
+pub trait Fault: Send + Sync {
+    /// Its name in the scenario.
+    fn name(&self) -> &str;
+
+    /// What it needs of the environment.
+    fn needs(&self) -> Vec<Capability>;
+
+    /// Resolved values, for the history.
+    fn detail(&self) -> BTreeMap<String, String>;
+
+    /// Breaks it; returns when the effect is asked for, before it is proved.
+    async fn inject(&self) -> Result<(), FaultError>;
+
+    /// Looks, by the harness's own means, whether it is broken now.
+    async fn prove(&self) -> Proof;
+
+    /// Ends the fault where that is the harness's to do; lost data stays lost.
+    async fn heal(&self) -> Result<(), FaultError>;
+}

@@ -1,0 +1,121 @@
+//! Faults of a service: its process killed, all its processes stopped, its data directory lost.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use firedrill_environment::{Capability, EnvironmentError, Files, Lifecycle, State};
+
+use super::{Fault, FaultError, Proof};
+
+/// What is done to the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// SIGKILL of its main process.
+    Kill,
+    /// SIGSTOP of all its processes.
+    Pause,
+    /// SIGKILL, and its data directory is gone.
+    LoseData,
+}
+
+/// A fault of one service.
+pub struct ServiceFault {
+    name: String,
+    service: String,
+    harm: Harm,
+    lifecycle: Arc<dyn Lifecycle>,
+    files: Option<Arc<dyn Files>>,
+}
+
+impl ServiceFault {
+    /// A fault of the named service; `files` is needed to lose data.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        service: &str,
+        harm: Harm,
+        lifecycle: Arc<dyn Lifecycle>,
+        files: Option<Arc<dyn Files>>,
+    ) -> ServiceFault {
+        ServiceFault { name: name.to_owned(), service: service.to_owned(), harm, lifecycle, files }
+    }
+
+    fn failed(&self, error: &EnvironmentError) -> FaultError {
+        FaultError { fault: self.name.clone(), what: error.to_string() }
+    }
+
+    fn no_files(&self) -> FaultError {
+        FaultError { fault: self.name.clone(), what: format!("the files of {} are out of reach here", self.service) }
+    }
+
+    async fn look(&self) -> Result<Proof, EnvironmentError> {
+        let state = self.lifecycle.state().await?;
+        let (broken, seen) = match self.harm {
+            Harm::Kill => (state == State::Down, format!("main process of {}: {state:?}", self.service)),
+            Harm::Pause => (state == State::Paused, format!("processes of {}: {state:?}", self.service)),
+            Harm::LoseData => {
+                // The directory itself may be there again, empty: what counts is that there is no cluster in it.
+                let there = match &self.files {
+                    Some(files) => files.exists(Path::new("PG_VERSION")).await?,
+                    None => true,
+                };
+                let data = if there { "present" } else { "gone" };
+                let seen = format!("main process of {}: {state:?}, data directory: {data}", self.service);
+                (state == State::Down && !there, seen)
+            }
+        };
+        Ok(Proof { broken, seen })
+    }
+}
+
+#[async_trait]
+impl Fault for ServiceFault {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn needs(&self) -> Vec<Capability> {
+        match self.harm {
+            Harm::Kill | Harm::Pause => vec![Capability::Lifecycle],
+            Harm::LoseData => vec![Capability::Lifecycle, Capability::Files],
+        }
+    }
+
+    fn detail(&self) -> BTreeMap<String, String> {
+        let harm = match self.harm {
+            Harm::Kill => "SIGKILL of the main process",
+            Harm::Pause => "SIGSTOP of every process",
+            Harm::LoseData => "SIGKILL of the main process, data directory removed",
+        };
+        BTreeMap::from([("service".into(), self.service.clone()), ("harm".into(), harm.into())])
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        match self.harm {
+            Harm::Kill => self.lifecycle.kill().await.map_err(|error| self.failed(&error)),
+            Harm::Pause => self.lifecycle.pause().await.map_err(|error| self.failed(&error)),
+            Harm::LoseData => {
+                let files = self.files.as_ref().ok_or_else(|| self.no_files())?;
+                self.lifecycle.kill().await.map_err(|error| self.failed(&error))?;
+                files.remove(Path::new("")).await.map_err(|error| self.failed(&error))
+            }
+        }
+    }
+
+    async fn prove(&self) -> Proof {
+        self.look().await.unwrap_or_else(|error| Proof { broken: false, seen: format!("could not look: {error}") })
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        match self.harm {
+            Harm::Pause => self.lifecycle.resume().await.map_err(|error| self.failed(&error)),
+            Harm::Kill if matches!(self.lifecycle.state().await, Ok(State::Down)) => {
+                self.lifecycle.start().await.map_err(|error| self.failed(&error))
+            }
+            // Lost data stays lost: only a recovery brings it back.
+            Harm::Kill | Harm::LoseData => Ok(()),
+        }
+    }
+}

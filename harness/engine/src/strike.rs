@@ -1,0 +1,114 @@
+//! When the striking fault is injected: the rule of the scenario, resolved to an instant and recorded with its inputs.
+
+use std::collections::BTreeMap;
+
+use firedrill_core::scenario::Strike;
+use firedrill_core::stamp::{MILLISECOND, Nanos};
+
+/// What is known of the backups when the strike is planned, all in drill nanoseconds.
+#[derive(Clone, Debug, Default)]
+pub struct Backups {
+    /// Completions of restorable points (the kind the procedure restores from), oldest first.
+    pub restorable: Vec<Nanos>,
+    /// Start of the next dump or base backup on the harness's own schedule.
+    pub next_start: Option<Nanos>,
+}
+
+/// The instant of the strike and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// Drill nanoseconds.
+    pub at: Nanos,
+    /// The rule and what it was computed from.
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// How long before the next restorable point the fault is injected.
+const LEAD: Nanos = 60 * MILLISECOND;
+
+/// Resolves the rule. `not_before` is when steady has lasted long enough, `steady_from` when it began, `draw` a
+/// number from the seed.
+#[must_use]
+pub fn plan(rule: &Strike, backups: &Backups, steady_from: Nanos, not_before: Nanos, scale: u32, draw: u64) -> Planned {
+    let mut inputs = BTreeMap::from([("not_before_ns".to_owned(), not_before.to_string())]);
+    let cycle = median_gap(&backups.restorable);
+    let at = match rule {
+        Strike::WorstForRpo => {
+            inputs.insert("rule".into(), "worst_for_rpo".into());
+            if let Some(start) = backups.next_start {
+                // A backup shows its start: just before the next one starts, the last one is as old as it gets.
+                inputs.insert("next_backup_start_ns".into(), start.to_string());
+                (start - LEAD).max(not_before)
+            } else if let (Some(last), Some(cycle)) = (backups.restorable.last(), cycle) {
+                inputs.insert("last_restorable_ns".into(), last.to_string());
+                inputs.insert("median_cycle_ns".into(), cycle.to_string());
+                let mut next = last + cycle;
+                while next - LEAD < not_before {
+                    next += cycle;
+                }
+                next - LEAD
+            } else {
+                inputs.insert("no_cycle_seen".into(), "true".into());
+                not_before
+            }
+        }
+        Strike::WorstForRto => {
+            inputs.insert("rule".into(), "worst_for_rto".into());
+            backups.next_start.map_or(not_before, |start| (start - LEAD).max(not_before))
+        }
+        Strike::Random => {
+            inputs.insert("rule".into(), "random".into());
+            let span = cycle.unwrap_or(1_000 * MILLISECOND).max(1);
+            not_before + Nanos::try_from(draw % span.unsigned_abs()).unwrap_or(0)
+        }
+        Strike::At(after) => {
+            inputs.insert("rule".into(), format!("at {after}"));
+            let plan = after.nanos().unwrap_or(0);
+            (steady_from + plan / Nanos::from(scale.max(1))).max(not_before)
+        }
+    };
+    inputs.insert("at_ns".into(), at.to_string());
+    Planned { at, inputs }
+}
+
+fn median_gap(completions: &[Nanos]) -> Option<Nanos> {
+    let mut gaps: Vec<Nanos> = completions.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0).collect();
+    gaps.sort_unstable();
+    gaps.get(gaps.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const S: Nanos = 1_000 * MILLISECOND;
+
+    #[test]
+    fn worst_for_rpo_strikes_just_before_the_next_segment_after_steady() {
+        let backups = Backups { restorable: vec![S, 2 * S, 3 * S, 4 * S], next_start: None };
+        let planned = plan(&Strike::WorstForRpo, &backups, 0, 9 * S / 2, 60, 0);
+        assert_eq!(planned.at, 5 * S - LEAD);
+        let later = plan(&Strike::WorstForRpo, &backups, 0, 5 * S, 60, 0);
+        assert_eq!(later.at, 6 * S - LEAD);
+    }
+
+    #[test]
+    fn worst_for_rpo_with_dumps_strikes_before_the_next_one_starts() {
+        let backups = Backups { restorable: vec![S], next_start: Some(11 * S) };
+        assert_eq!(plan(&Strike::WorstForRpo, &backups, 0, 2 * S, 60, 0).at, 11 * S - LEAD);
+    }
+
+    #[test]
+    fn a_strike_never_comes_before_steady_has_lasted() {
+        for rule in [Strike::WorstForRpo, Strike::WorstForRto, Strike::Random, Strike::At("1 s".parse().unwrap())] {
+            let backups = Backups { restorable: vec![S, 2 * S], next_start: Some(3 * S) };
+            assert!(plan(&rule, &backups, 0, 10 * S, 60, 77).at >= 10 * S - LEAD, "{rule:?}");
+        }
+    }
+
+    #[test]
+    fn without_any_backup_it_strikes_at_once_and_says_so() {
+        let planned = plan(&Strike::WorstForRpo, &Backups::default(), 0, S, 60, 0);
+        assert_eq!((planned.at, planned.inputs.contains_key("no_cycle_seen")), (S, true));
+    }
+}

@@ -1,0 +1,208 @@
+//! The live view: what the drill is doing, told from the history as it is written. It only consumes events; a run
+//! without a terminal gets the same story as plain lines.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_core::PlanClock;
+use firedrill_core::clock::{Credit, Rate};
+use firedrill_core::event::{CheckOutcome, Edge, Event, FaultEdge, Phase, StepEdge};
+use firedrill_core::stamp::{Nanos, SECOND, Stamp};
+use firedrill_core::words;
+use firedrill_load::{Live, now};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// Nothing.
+    Quiet,
+    /// The phases, faults, alerts, steps.
+    Story,
+    /// Every event.
+    Everything,
+}
+
+/// Where the numbers of the load come from, once it runs.
+pub type LiveSource = Arc<dyn Fn() -> Option<Live> + Send + Sync>;
+
+/// Starts to tell. The task ends when the history is closed.
+pub fn tell(telling: Telling, mut events: UnboundedReceiver<(Stamp, Event)>, live: LiveSource) -> JoinHandle<()> {
+    let terminal = telling != Telling::Quiet && std::io::stderr().is_terminal();
+    let mut view = View {
+        telling,
+        bar: if terminal { spinner() } else { ProgressBar::hidden() },
+        terminal,
+        start: now(),
+        phase: None,
+        rates: Vec::new(),
+        credits: Vec::new(),
+        struck: None,
+        released: false,
+    };
+    tokio::spawn(async move {
+        let mut tick = tokio::time::interval(Duration::from_millis(250));
+        let mut ticks = 0_u64;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some((stamp, event)) => view.event(stamp, &event),
+                    None => break,
+                },
+                _ = tick.tick() => {
+                    ticks += 1;
+                    view.tick(live(), ticks);
+                }
+            }
+        }
+        view.bar.finish_and_clear();
+    })
+}
+
+fn spinner() -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(
+        ProgressStyle::with_template("{spinner} {prefix:.bold} {wide_msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner()),
+    );
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+struct View {
+    telling: Telling,
+    bar: ProgressBar,
+    terminal: bool,
+    start: Nanos,
+    phase: Option<Phase>,
+    rates: Vec<Rate>,
+    credits: Vec<Credit>,
+    struck: Option<Nanos>,
+    released: bool,
+}
+
+impl View {
+    fn event(&mut self, stamp: Stamp, event: &Event) {
+        match event {
+            Event::Rate { rate } => self.rates.push(Rate { from: stamp.early, rate: *rate }),
+            Event::Credit { plan, .. } => self.credits.push(Credit { at: stamp.early, plan: *plan }),
+            Event::Phase { phase, edge: Edge::Begun } => {
+                self.phase = Some(*phase);
+                self.bar.set_prefix(phase_name(*phase));
+            }
+            Event::Fault { strikes: true, edge: FaultEdge::Invoked, .. } => self.struck = Some(stamp.early),
+            Event::Fault { edge: FaultEdge::Healed, .. } => self.released = true,
+            _ => {}
+        }
+        if self.telling == Telling::Quiet {
+            return;
+        }
+        if let Some(line) = story(event) {
+            self.line(stamp.late, &line);
+        } else if self.telling == Telling::Everything {
+            let text = serde_json::to_string(event).unwrap_or_default();
+            self.line(stamp.late, &text);
+        }
+    }
+
+    fn line(&self, at: Nanos, line: &str) {
+        let drill = (at - self.start).max(0);
+        let text = format!("{:>3}.{:01} s  {line}", drill / SECOND, drill % SECOND / (SECOND / 10));
+        if self.terminal {
+            self.bar.println(text);
+        } else {
+            eprintln!("{text}");
+        }
+    }
+
+    /// The running line: load, errors, and the outage as the plan's clock counts it.
+    fn tick(&mut self, live: Option<Live>, ticks: u64) {
+        if self.telling == Telling::Quiet {
+            return;
+        }
+        let mut parts = Vec::new();
+        if let Some(live) = live {
+            parts.push(format!("{} op/s", live.acked_per_second));
+            parts.push(format!("{} errors/s", live.errors_per_second));
+            parts.push(format!("p99 {}", words::duration(live.p99)));
+        }
+        if let Some(struck) = self.struck.filter(|_| !self.released) {
+            let clock = PlanClock::new(self.rates.clone(), self.credits.clone());
+            let since = clock.plan_at(now()) - clock.plan_at(struck);
+            parts.push(format!("{} since the strike on the plan clock", words::duration(clamp(since))));
+        }
+        let message = parts.join("  ");
+        if self.terminal {
+            self.bar.set_message(message);
+        } else if ticks.is_multiple_of(20) && !message.is_empty() {
+            self.line(now(), &format!("        {message}"));
+        }
+    }
+}
+
+fn clamp(value: i128) -> Nanos {
+    Nanos::try_from(value.max(0)).unwrap_or(Nanos::MAX)
+}
+
+/// What people want to read of the history while it happens.
+fn story(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Phase { phase, edge: Edge::Begun } => format!("{:<9}{}", phase_name(*phase), phase_says(*phase)),
+        Event::Fault { name, edge: FaultEdge::Invoked, .. } => format!("fault    {name}"),
+        Event::Fault { name, edge: FaultEdge::Proved, .. } => format!("fault    {name}: proved by the harness's own probe"),
+        Event::Fault { name, edge: FaultEdge::NotProved, .. } => format!("fault    {name}: NOT proved"),
+        Event::Fault { name, edge: FaultEdge::NotHolding, .. } => format!("fault    {name}: no longer holds"),
+        Event::Alert { rule, kind, raised: true } => format!("alert    {rule} ({kind})"),
+        Event::Credit { plan, what } => format!("credit   {} for people: {what}", words::duration(*plan)),
+        Event::OrderedByHarness {} => "alert    none came; the harness orders the recovery".into(),
+        Event::RecoveryTarget { rule, value, .. } => format!("target   {rule}: {value}"),
+        Event::Step { name, action, edge: StepEdge::Begun, .. } => format!("step     {name}: {action}"),
+        Event::Step { name, edge: StepEdge::Failed, detail, .. } => format!("step     {name} failed: {detail}"),
+        Event::Step { name, edge: StepEdge::TimedOut, detail, .. } => format!("step     {name} ran out of time: {detail}"),
+        Event::Step { name, edge: StepEdge::Skipped, .. } => format!("step     {name} skipped"),
+        Event::Takeover { component, .. } => format!("takeover {component} lives again"),
+        Event::Check { name, outcome, detail, .. } => {
+            let word = match outcome {
+                CheckOutcome::Passed => "passed",
+                CheckOutcome::Failed => "FAILED",
+                CheckOutcome::NotRun => "did not run",
+            };
+            format!("check    {name} {word}: {detail}")
+        }
+        Event::Steady { held: false, why } => format!("steady   state did not hold: {why}"),
+        Event::GaveUp { why } => format!("gave up  {why}"),
+        Event::Note { text } => format!("note     {text}"),
+        _ => return None,
+    })
+}
+
+fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Prepare => "prepare",
+        Phase::Steady => "steady",
+        Phase::Disrupt => "disrupt",
+        Phase::Detect => "detect",
+        Phase::Decide => "decide",
+        Phase::Recover => "recover",
+        Phase::Validate => "validate",
+        Phase::Failback => "failback",
+        Phase::Conclude => "conclude",
+    }
+}
+
+fn phase_says(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Prepare => "bring the systems up, load data, take the backups the plan would have",
+        Phase::Steady => "load and probes run; the steady state must hold",
+        Phase::Disrupt => "break it, and prove that it is broken",
+        Phase::Detect => "wait for the plan's own monitor to notice",
+        Phase::Decide => "the plan's allowance for people",
+        Phase::Recover => "the plan's procedure runs",
+        Phase::Validate => "stability, final read, integrity checks",
+        Phase::Failback => "back home",
+        Phase::Conclude => "heal, stop, seal the evidence, judge",
+    }
+}

@@ -1,0 +1,3 @@
+//! Integration tests of the `firedrill` binary and what it is made of, against real services of this machine.
+
+mod environment;
