@@ -6,7 +6,10 @@
 
 pub mod clock;
 pub mod event;
+pub mod evidence;
+pub mod history;
 pub mod ledger;
+pub mod operations;
 pub mod plan;
 pub mod scenario;
 pub mod stamp;
