@@ -1,1 +1,31 @@
 //! The reference backup tool: base backups, WAL and dumps of Postgres, encrypted in an S3 store.
+//!
+//! It is for where nothing is installed, and for stores that drills make: it never expires and never deletes. The one
+//! idea: a backup exists once its authenticated record is written, and a restore hands on nothing that has not been
+//! proved whole. `docs/backup-format.md` specifies everything that lies in a repository.
+
+mod base;
+mod config;
+mod container;
+mod error;
+mod extract;
+mod frames;
+mod key;
+mod manifest;
+mod object;
+mod record;
+mod repository;
+mod restore;
+mod store;
+mod wal;
+mod wal_command;
+mod wire;
+
+pub use base::BaseBackupOptions;
+pub use config::{BucketConfig, Database, RepositoryConfig};
+pub use error::{Error, Result};
+pub use record::{BackupKind, BackupRecord, StoredObject, parse_lsn};
+pub use repository::Repository;
+pub use restore::{RecoveryTarget, Restored};
+pub use wal::{WAL_BYTES_MAX, WAL_SEGMENT_BYTES, WalGap, WalRecord, wal_fetch, wal_push};
+pub use wal_command::{EXIT_CANNOT_TELL, EXIT_NOT_THERE, wal_fetch_main, wal_push_main};
