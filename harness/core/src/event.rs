@@ -159,6 +159,8 @@ pub enum DelayKind {
     Backup,
     /// Replication.
     Replication,
+    /// From a fault's invocation to its proof, while the monitor kept its scaled pace.
+    Proof,
     /// What rounding up to a second or to a floor added.
     Rounding,
 }
@@ -432,6 +434,53 @@ pub enum Event {
     },
     /// Last record.
     Closed(Closing),
+}
+
+impl Event {
+    /// The name of the kind of event, as it stands in the serialised line and in [`Closing::events`].
+    #[must_use]
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Event::Opened { .. } => "opened",
+            Event::Phase { .. } => "phase",
+            Event::Rate { .. } => "rate",
+            Event::Credit { .. } => "credit",
+            Event::Beats { .. } => "beats",
+            Event::Stall { .. } => "stall",
+            Event::Class(_) => "class",
+            Event::Incarnation { .. } => "incarnation",
+            Event::Takeover { .. } => "takeover",
+            Event::Fenced { .. } => "fenced",
+            Event::Repair { .. } => "repair",
+            Event::RecoveryPoint { .. } => "recovery_point",
+            Event::Lsn { .. } => "lsn",
+            Event::Fault { .. } => "fault",
+            Event::Monitor { .. } => "monitor",
+            Event::Probe { .. } => "probe",
+            Event::Alert { .. } => "alert",
+            Event::Acknowledged { .. } => "acknowledged",
+            Event::Authorised { .. } => "authorised",
+            Event::Declared { .. } => "declared",
+            Event::OrderedByHarness { .. } => "ordered_by_harness",
+            Event::Procedure { .. } => "procedure",
+            Event::Step { .. } => "step",
+            Event::RecoveryTarget { .. } => "recovery_target",
+            Event::Held { .. } => "held",
+            Event::Released { .. } => "released",
+            Event::Restorable { .. } => "restorable",
+            Event::Delay { .. } => "delay",
+            Event::Steady { .. } => "steady",
+            Event::Capacity { .. } => "capacity",
+            Event::LoadStopped { .. } => "load_stopped",
+            Event::FinalRead { .. } => "final_read",
+            Event::Check { .. } => "check",
+            Event::SyncPoint { .. } => "sync_point",
+            Event::GaveUp { .. } => "gave_up",
+            Event::Deviation { .. } => "deviation",
+            Event::Note { .. } => "note",
+            Event::Closed(_) => "closed",
+        }
+    }
 }
 
 /// What the closing event says of the run directory.
