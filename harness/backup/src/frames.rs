@@ -78,8 +78,8 @@ impl FrameWriter {
 pub(crate) enum Frame {
     Open(String),
     Data(Bytes),
-    /// The content was whole; its length and SHA-256.
-    Close { bytes: u64, sha256: [u8; 32] },
+    /// The content was whole; its length.
+    Close { bytes: u64 },
 }
 
 /// Reads contents and checks them.
@@ -138,7 +138,7 @@ impl FrameReader {
                     return Err(self.damaged("a content does not fit its digest"));
                 }
                 self.contents += 1;
-                Ok(Some(Frame::Close { bytes, sha256 }))
+                Ok(Some(Frame::Close { bytes }))
             }
             (b'E', None) => {
                 if *payload != self.contents.to_be_bytes() {

@@ -5,10 +5,13 @@
 //! proved whole. `docs/backup-format.md` specifies everything that lies in a repository.
 
 mod base;
+mod catalog;
 mod config;
 mod container;
+mod dump;
 mod error;
 mod extract;
+mod files;
 mod frames;
 mod key;
 mod manifest;
@@ -17,6 +20,7 @@ mod record;
 mod repository;
 mod restore;
 mod store;
+mod verify;
 mod wal;
 mod wal_command;
 mod wire;
@@ -27,5 +31,6 @@ pub use error::{Error, Result};
 pub use record::{BackupKind, BackupRecord, StoredObject, parse_lsn};
 pub use repository::Repository;
 pub use restore::{RecoveryTarget, Restored};
+pub use verify::Verification;
 pub use wal::{WAL_BYTES_MAX, WAL_SEGMENT_BYTES, WalGap, WalRecord, wal_fetch, wal_push};
 pub use wal_command::{EXIT_CANNOT_TELL, EXIT_NOT_THERE, wal_fetch_main, wal_push_main};
