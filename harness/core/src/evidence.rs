@@ -106,7 +106,9 @@ fn read(files: &dyn RunFiles) -> Result<(Evidence, Option<Vec<u8>>), EvidenceErr
             return Ok(None);
         }
         let mut content = Vec::new();
-        files.read(path, &mut |bytes| content.extend_from_slice(bytes)).map_err(|why| unreadable(path, why))?;
+        files
+            .read(path, &mut |bytes| content.extend_from_slice(bytes))
+            .map_err(|why| unreadable(path, why))?;
         digests.insert(path.to_owned(), digest::sha256(&content));
         Ok(Some(content))
     };
@@ -119,7 +121,12 @@ fn read(files: &dyn RunFiles) -> Result<(Evidence, Option<Vec<u8>>), EvidenceErr
     };
     let history = match (History::parse(&events), &manifest) {
         (Err(EvidenceError::Open(_)), Some(_)) => {
-            return Err(EvidenceError::altered(crate::history::FILE, "line 1", "no whole record", "the opening record"));
+            return Err(EvidenceError::altered(
+                crate::history::FILE,
+                "line 1",
+                "no whole record",
+                "the opening record",
+            ));
         }
         (history, _) => history?,
     };
@@ -142,13 +149,18 @@ fn read(files: &dyn RunFiles) -> Result<(Evidence, Option<Vec<u8>>), EvidenceErr
     } else if history.closed.is_some() {
         return Err(missing(operations::FILE));
     } else {
-        let cut = Cut { place: "the first 16 bytes".to_owned(), bytes: 0 };
+        let cut = Cut {
+            place: "the first 16 bytes".to_owned(),
+            bytes: 0,
+        };
         (Ledger::default(), Some(cut))
     };
     for path in &paths {
         if path != MANIFEST_FILE && !digests.contains_key(path) {
             let mut running = digest::Running::default();
-            files.read(path, &mut |bytes| running.feed(bytes)).map_err(|why| unreadable(path, why))?;
+            files
+                .read(path, &mut |bytes| running.feed(bytes))
+                .map_err(|why| unreadable(path, why))?;
             digests.insert(path.clone(), running.hex());
         }
     }
@@ -156,17 +168,33 @@ fn read(files: &dyn RunFiles) -> Result<(Evidence, Option<Vec<u8>>), EvidenceErr
         check_closing(closing, &ledger, &digests)?;
         check_references(&history, &ledger)?;
     }
-    Ok((Evidence { inputs, history, ledger, ledger_cut, digests }, manifest))
+    Ok((
+        Evidence {
+            inputs,
+            history,
+            ledger,
+            ledger_cut,
+            digests,
+        },
+        manifest,
+    ))
 }
 
 fn read_ledger(
     files: &dyn RunFiles,
     closing: Option<&Closing>,
 ) -> Result<(Ledger, Option<Cut>, String), EvidenceError> {
-    let length = files.length(operations::FILE).map_err(|why| unreadable(operations::FILE, why))?;
+    let length = files
+        .length(operations::FILE)
+        .map_err(|why| unreadable(operations::FILE, why))?;
     // What the closing event counts is believed as far as the file is long enough for it.
     let room = |count: u64, width: usize| usize::try_from(count.min(length / width as u64)).unwrap_or(0);
-    let counted = |closing: &Closing| closing.operations.values().fold(0_u64, |sum, count| sum.saturating_add(*count));
+    let counted = |closing: &Closing| {
+        closing
+            .operations
+            .values()
+            .fold(0_u64, |sum, count| sum.saturating_add(*count))
+    };
     let mut reader = operations::Reader::new(
         room(closing.map_or(u64::MAX, counted), operations::OPERATION),
         room(closing.map_or(0, |closing| closing.found), operations::FOUND),
@@ -189,33 +217,56 @@ fn read_ledger(
 }
 
 /// Counts and digests of the closing event against what is there.
-fn check_closing(
-    closing: &Closing,
-    ledger: &Ledger,
-    digests: &BTreeMap<String, String>,
-) -> Result<(), EvidenceError> {
+fn check_closing(closing: &Closing, ledger: &Ledger, digests: &BTreeMap<String, String>) -> Result<(), EvidenceError> {
     let says = || format!("as the closing event in {} says", crate::history::FILE);
     let altered = |path: &str, found: String, expected: String| {
-        Err(EvidenceError::altered(path, "", found, format!("{expected}, {}", says())))
+        Err(EvidenceError::altered(
+            path,
+            "",
+            found,
+            format!("{expected}, {}", says()),
+        ))
     };
     let outcomes = ledger.outcomes();
     for (outcome, found) in &outcomes {
         let expected = closing.operations.get(outcome).copied().unwrap_or(0);
         if *found != expected {
-            return altered(operations::FILE, format!("{found} operations {outcome}"), expected.to_string());
+            return altered(
+                operations::FILE,
+                format!("{found} operations {outcome}"),
+                expected.to_string(),
+            );
         }
     }
-    if let Some(unknown) = closing.operations.keys().find(|outcome| !outcomes.contains_key(*outcome)) {
+    if let Some(unknown) = closing
+        .operations
+        .keys()
+        .find(|outcome| !outcomes.contains_key(*outcome))
+    {
         let known = OUTCOMES.map(|(_, name)| name).join(", ");
         let found = format!("a count of `{unknown}` operations");
-        return Err(EvidenceError::altered(crate::history::FILE, "the closing record", found, known));
+        return Err(EvidenceError::altered(
+            crate::history::FILE,
+            "the closing record",
+            found,
+            known,
+        ));
     }
     if ledger.found.len() as u64 != closing.found {
-        return altered(operations::FILE, format!("{} found rows", ledger.found.len()), closing.found.to_string());
+        return altered(
+            operations::FILE,
+            format!("{} found rows", ledger.found.len()),
+            closing.found.to_string(),
+        );
     }
     if !closing.digests.contains_key(operations::FILE) {
         let expected = format!("one of `{}`", operations::FILE);
-        return Err(EvidenceError::altered(crate::history::FILE, "the closing record", "no digest of it", expected));
+        return Err(EvidenceError::altered(
+            crate::history::FILE,
+            "the closing record",
+            "no digest of it",
+            expected,
+        ));
     }
     for (path, expected) in &closing.digests {
         match digests.get(path) {
@@ -247,7 +298,12 @@ fn check_references(history: &History, ledger: &Ledger) -> Result<(), EvidenceEr
     }
     let undeclared = |place: String, what: &str, id: u16| {
         let expected = format!("one that an event in {} declares", crate::history::FILE);
-        Err(EvidenceError::altered(operations::FILE, place, format!("{what} {id}"), expected))
+        Err(EvidenceError::altered(
+            operations::FILE,
+            place,
+            format!("{what} {id}"),
+            expected,
+        ))
     };
     for (index, operation) in ledger.operations.iter().enumerate() {
         let place = || format!("operation {}", index + 1);
@@ -275,7 +331,10 @@ fn missing(path: &str) -> EvidenceError {
 }
 
 fn unreadable(path: &str, why: String) -> EvidenceError {
-    EvidenceError::Unreadable { file: path.to_owned(), why }
+    EvidenceError::Unreadable {
+        file: path.to_owned(),
+        why,
+    }
 }
 
 #[cfg(test)]

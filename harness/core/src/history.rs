@@ -57,11 +57,19 @@ impl History {
         for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let place = format!("line {}", index + 1);
             if closed.is_some() {
-                return Err(EvidenceError::altered(FILE, place, "another line", "none after the closing record"));
+                return Err(EvidenceError::altered(
+                    FILE,
+                    place,
+                    "another line",
+                    "none after the closing record",
+                ));
             }
             let Some(text) = line.strip_suffix(b"\n") else {
                 // Only the last piece can lack its newline: the recorder was cut while it wrote.
-                cut = Some(Cut { place, bytes: line.len() as u64 });
+                cut = Some(Cut {
+                    place,
+                    bytes: line.len() as u64,
+                });
                 break;
             };
             let record: Record = parse_at(FILE, &place, line)?;
@@ -71,7 +79,7 @@ impl History {
                     check_counts(closing, &counts, &place)?;
                     closed = Some(closing.clone());
                 }
-                _ => *counts.entry(writer::tag(line).to_owned()).or_default() += 1,
+                event => *counts.entry(event.tag().to_owned()).or_default() += 1,
             }
             prev = sha256(text);
             records.push(record);
@@ -108,7 +116,10 @@ impl History {
     /// Whether another program wrote the run and it was sealed afterwards.
     #[must_use]
     pub fn sealed(&self) -> bool {
-        matches!(self.records.first().map(|record| &record.event), Some(Event::Opened { sealed: true, .. }))
+        matches!(
+            self.records.first().map(|record| &record.event),
+            Some(Event::Opened { sealed: true, .. })
+        )
     }
 }
 
@@ -116,7 +127,10 @@ impl History {
 fn check_place(record: &Record, index: usize, prev: &str, place: &str) -> Result<(), EvidenceError> {
     let altered = |found: String, expected: String| Err(EvidenceError::altered(FILE, place, found, expected));
     if record.seq != index as u64 {
-        return altered(format!("seq {}", record.seq), format!("seq {index}: the line before was removed, or lines moved"));
+        return altered(
+            format!("seq {}", record.seq),
+            format!("seq {index}: the line before was removed, or lines moved"),
+        );
     }
     if record.prev != prev {
         let expected = match index {
@@ -126,9 +140,17 @@ fn check_place(record: &Record, index: usize, prev: &str, place: &str) -> Result
         return altered(format!("prev {}", record.prev), expected);
     }
     match (&record.event, index) {
-        (Event::Opened { schema, definitions, .. }, 0) => {
+        (
+            Event::Opened {
+                schema, definitions, ..
+            },
+            0,
+        ) => {
             if *schema != SCHEMA {
-                return altered(format!("schema {schema}"), format!("schema {SCHEMA}, the one this program knows"));
+                return altered(
+                    format!("schema {schema}"),
+                    format!("schema {SCHEMA}, the one this program knows"),
+                );
             }
             if *definitions != DEFINITIONS {
                 return altered(

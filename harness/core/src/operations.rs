@@ -46,7 +46,10 @@ impl Ledger {
         for operation in &self.operations {
             counts[operation.outcome as usize] += 1;
         }
-        OUTCOMES.iter().map(|(outcome, name)| ((*name).to_owned(), counts[*outcome as usize])).collect()
+        OUTCOMES
+            .iter()
+            .map(|(outcome, name)| ((*name).to_owned(), counts[*outcome as usize]))
+            .collect()
     }
 }
 
@@ -77,7 +80,15 @@ impl BlockKind {
 /// What is wrong with an operation that no client could have recorded: (found, expected). `None`: it is sound.
 #[must_use]
 pub fn unsound(operation: &Operation) -> Option<(String, &'static str)> {
-    let Operation { scheduled, sent, done, flags, attempts, outcome, .. } = *operation;
+    let Operation {
+        scheduled,
+        sent,
+        done,
+        flags,
+        attempts,
+        outcome,
+        ..
+    } = *operation;
     if sent < scheduled {
         return Some((format!("sent {sent} before scheduled {scheduled}"), "scheduled <= sent"));
     }
@@ -85,12 +96,18 @@ pub fn unsound(operation: &Operation) -> Option<(String, &'static str)> {
         return Some((format!("done {done} before sent {sent}"), "sent <= done"));
     }
     if flags & !(flag::DEGRADED | flag::QUEUED | flag::GAVE_UP) != 0 {
-        return Some((format!("flags {flags:#04x}"), "no flags but degraded (1), queued (2), gave up (4)"));
+        return Some((
+            format!("flags {flags:#04x}"),
+            "no flags but degraded (1), queued (2), gave up (4)",
+        ));
     }
     let sent_at_all = outcome != OperationOutcome::NotSent;
     if sent_at_all != (attempts > 0) {
         return Some((
-            format!("{attempts} attempts of an operation that was {}", if sent_at_all { "sent" } else { "not sent" }),
+            format!(
+                "{attempts} attempts of an operation that was {}",
+                if sent_at_all { "sent" } else { "not sent" }
+            ),
             "at least one attempt where it was sent, none where not",
         ));
     }

@@ -72,7 +72,11 @@ pub(crate) fn first_difference(found: &[u8], expected: &[u8]) -> Option<(usize, 
     if found == expected {
         return None;
     }
-    let at = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
+    let at = found
+        .iter()
+        .zip(expected)
+        .take_while(|(one, other)| one == other)
+        .count();
     Some((at + 1, excerpt(&found[at..]), excerpt(&expected[at..])))
 }
 
@@ -82,7 +86,9 @@ pub(crate) fn excerpt(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "nothing".to_owned();
     }
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]).escape_debug().to_string();
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)])
+        .escape_debug()
+        .to_string();
     let more = if bytes.len() > SHOWN { "..." } else { "" };
     format!("`{text}`{more}")
 }

@@ -29,7 +29,10 @@ impl InputDocument {
     /// Names a text and takes its digest.
     #[must_use]
     pub fn of(name: &str, text: &str) -> InputDocument {
-        InputDocument { name: name.to_owned(), sha256: sha256(text.as_bytes()) }
+        InputDocument {
+            name: name.to_owned(),
+            sha256: sha256(text.as_bytes()),
+        }
     }
 }
 
@@ -37,7 +40,7 @@ impl InputDocument {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunInputs {
-    /// Version of this format: [`SCHEMA`].
+    /// Version of this format: [`super::RUN_SCHEMA`].
     pub schema: u32,
     /// The run directory's name when it was made.
     pub run: String,
@@ -85,7 +88,10 @@ impl RunInputs {
                 format!("schema {SCHEMA}, the one this program knows"),
             ));
         }
-        let texts = [("plan", &inputs.plan, &inputs.plan_text), ("scenario", &inputs.scenario, &inputs.scenario_text)];
+        let texts = [
+            ("plan", &inputs.plan, &inputs.plan_text),
+            ("scenario", &inputs.scenario, &inputs.scenario_text),
+        ];
         for (what, document, text) in texts {
             let digest = sha256(text.as_bytes());
             if document.sha256 != digest {

@@ -22,7 +22,7 @@ pub(super) const FILE: &str = "manifest.json";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Version of this format: [`SCHEMA`].
+    /// Version of this format: [`super::MANIFEST_SCHEMA`].
     pub schema: u32,
     /// SHA-256 (lower-case hex) of every file but this one, by relative path.
     pub files: BTreeMap<String, String>,
@@ -38,11 +38,16 @@ impl Manifest {
         for path in files.paths().map_err(|why| unreadable(".", why))? {
             if path != FILE {
                 let mut digest = Running::default();
-                files.read(&path, &mut |bytes| digest.feed(bytes)).map_err(|why| unreadable(&path, why))?;
+                files
+                    .read(&path, &mut |bytes| digest.feed(bytes))
+                    .map_err(|why| unreadable(&path, why))?;
                 digests.insert(path, digest.hex());
             }
         }
-        Ok(Manifest { schema: SCHEMA, files: digests })
+        Ok(Manifest {
+            schema: SCHEMA,
+            files: digests,
+        })
     }
 
     /// The bytes of `manifest.json`.
@@ -72,14 +77,29 @@ impl Manifest {
     pub(crate) fn check(&self, digests: &BTreeMap<String, String>) -> Result<(), EvidenceError> {
         for (path, expected) in &self.files {
             let Some(found) = digests.get(path) else {
-                return Err(EvidenceError::altered(path, "", "no such file", format!("one of SHA-256 {expected}, as {FILE} lists it")));
+                return Err(EvidenceError::altered(
+                    path,
+                    "",
+                    "no such file",
+                    format!("one of SHA-256 {expected}, as {FILE} lists it"),
+                ));
             };
             if found != expected {
-                return Err(EvidenceError::altered(path, "", format!("SHA-256 {found}"), format!("{expected}, as {FILE} lists it")));
+                return Err(EvidenceError::altered(
+                    path,
+                    "",
+                    format!("SHA-256 {found}"),
+                    format!("{expected}, as {FILE} lists it"),
+                ));
             }
         }
         match digests.keys().find(|path| !self.files.contains_key(*path)) {
-            Some(path) => Err(EvidenceError::altered(path, "", "a file", format!("none: {FILE} does not list it"))),
+            Some(path) => Err(EvidenceError::altered(
+                path,
+                "",
+                "a file",
+                format!("none: {FILE} does not list it"),
+            )),
             None => Ok(()),
         }
     }

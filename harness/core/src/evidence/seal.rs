@@ -10,7 +10,9 @@ use serde::Deserialize;
 use super::error::EvidenceError;
 use super::files::RunFiles;
 use super::manifest::Manifest;
-use super::{MANIFEST_FILE, RUN_FILE, RunInputs, VERDICT_FILE, canonical, check_references, digest, inputs, unreadable};
+use super::{
+    MANIFEST_FILE, RUN_FILE, RunInputs, VERDICT_FILE, canonical, check_references, digest, inputs, unreadable,
+};
 use crate::event::Event;
 use crate::history::{self, History, Writer};
 use crate::operations::{self, Reader};
@@ -38,7 +40,12 @@ struct Loose {
 pub fn seal(files: &dyn RunFiles, program: &str) -> Result<BTreeMap<String, Vec<u8>>, EvidenceError> {
     let paths = files.paths().map_err(|why| unreadable(".", why))?;
     if paths.iter().any(|path| path == MANIFEST_FILE) {
-        return Err(EvidenceError::altered(MANIFEST_FILE, "", "a file", "none: the run is sealed already"));
+        return Err(EvidenceError::altered(
+            MANIFEST_FILE,
+            "",
+            "a file",
+            "none: the run is sealed already",
+        ));
     }
     let run = canonical_run(&content(files, RUN_FILE)?)?;
     let facts = facts(&content(files, history::FILE)?)?;
@@ -71,7 +78,9 @@ pub fn seal(files: &dyn RunFiles, program: &str) -> Result<BTreeMap<String, Vec<
     }
 
     let mut writer = Writer::new();
-    let opened = facts.opened.unwrap_or_else(|| facts.events.first().map_or(Stamp::at(0), |(stamp, _)| *stamp));
+    let opened = facts
+        .opened
+        .unwrap_or_else(|| facts.events.first().map_or(Stamp::at(0), |(stamp, _)| *stamp));
     let recorder = facts.program.as_deref().unwrap_or(program);
     let mut text = writer.line(opened, Writer::opening(&digest::sha256(&run), recorder, true));
     let mut last = opened;
@@ -80,12 +89,23 @@ pub fn seal(files: &dyn RunFiles, program: &str) -> Result<BTreeMap<String, Vec<
         text += &writer.line(stamp, event);
     }
     let found = ledger.found.len() as u64;
-    text += &writer.close(facts.closed.unwrap_or(last), ledger.outcomes(), found, digests, facts.interrupted);
+    text += &writer.close(
+        facts.closed.unwrap_or(last),
+        ledger.outcomes(),
+        found,
+        digests,
+        facts.interrupted,
+    );
     check_references(&History::parse(text.as_bytes())?, &ledger)?;
 
-    let mut sealed =
-        BTreeMap::from([(RUN_FILE.to_owned(), run), (history::FILE.to_owned(), text.into_bytes())]);
-    let manifest = Manifest::of(&Overlaid { below: files, above: &sealed })?;
+    let mut sealed = BTreeMap::from([
+        (RUN_FILE.to_owned(), run),
+        (history::FILE.to_owned(), text.into_bytes()),
+    ]);
+    let manifest = Manifest::of(&Overlaid {
+        below: files,
+        above: &sealed,
+    })?;
     sealed.insert(MANIFEST_FILE.to_owned(), manifest.to_bytes());
     Ok(sealed)
 }
@@ -100,7 +120,13 @@ struct Facts {
 }
 
 fn facts(bytes: &[u8]) -> Result<Facts, EvidenceError> {
-    let mut facts = Facts { opened: None, program: None, events: Vec::new(), closed: None, interrupted: None };
+    let mut facts = Facts {
+        opened: None,
+        program: None,
+        events: Vec::new(),
+        closed: None,
+        interrupted: None,
+    };
     let mut chained = None;
     for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let place = format!("line {}", index + 1);
@@ -136,7 +162,10 @@ fn facts(bytes: &[u8]) -> Result<Facts, EvidenceError> {
         }
     }
     if chained == Some(true) && History::parse(bytes)?.closed.is_none() {
-        return Err(EvidenceError::Open(format!("{} is chained but not closed, and sealing must not hide that", history::FILE)));
+        return Err(EvidenceError::Open(format!(
+            "{} is chained but not closed, and sealing must not hide that",
+            history::FILE
+        )));
     }
     Ok(facts)
 }
@@ -152,7 +181,9 @@ fn canonical_run(bytes: &[u8]) -> Result<Vec<u8>, EvidenceError> {
 
 fn content(files: &dyn RunFiles, path: &str) -> Result<Vec<u8>, EvidenceError> {
     let mut content = Vec::new();
-    files.read(path, &mut |bytes| content.extend_from_slice(bytes)).map_err(|why| unreadable(path, why))?;
+    files
+        .read(path, &mut |bytes| content.extend_from_slice(bytes))
+        .map_err(|why| unreadable(path, why))?;
     Ok(content)
 }
 
@@ -172,10 +203,18 @@ impl RunFiles for Overlaid<'_> {
     }
 
     fn length(&self, path: &str) -> Result<u64, String> {
-        if self.above.contains_key(path) { self.above.length(path) } else { self.below.length(path) }
+        if self.above.contains_key(path) {
+            self.above.length(path)
+        } else {
+            self.below.length(path)
+        }
     }
 
     fn read(&self, path: &str, each: &mut dyn FnMut(&[u8])) -> Result<(), String> {
-        if self.above.contains_key(path) { self.above.read(path, each) } else { self.below.read(path, each) }
+        if self.above.contains_key(path) {
+            self.above.read(path, each)
+        } else {
+            self.below.read(path, each)
+        }
     }
 }

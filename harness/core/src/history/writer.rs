@@ -26,7 +26,11 @@ impl Writer {
     /// A history without any line yet. The first must be [`Event::Opened`].
     #[must_use]
     pub fn new() -> Writer {
-        Writer { seq: 0, prev: ZERO.to_owned(), counts: BTreeMap::new() }
+        Writer {
+            seq: 0,
+            prev: ZERO.to_owned(),
+            counts: BTreeMap::new(),
+        }
     }
 
     /// The opening event of this version; `run_digest` is the SHA-256 (lower-case hex) of `run.json`.
@@ -50,9 +54,8 @@ impl Writer {
         let opens = matches!(event, Event::Opened { .. });
         assert_eq!(opens, self.seq == 0, "a history opens with `opened` and holds it once");
         assert!(!matches!(event, Event::Closed(_)), "`closed` is made by Writer::close");
-        let line = self.chain(stamp, event);
-        *self.counts.entry(tag(line.as_bytes()).to_owned()).or_default() += 1;
-        line
+        *self.counts.entry(event.tag().to_owned()).or_default() += 1;
+        self.chain(stamp, event)
     }
 
     /// The last line, its newline included. `operations` counts the ledger's operations by outcome (a missing outcome
@@ -68,26 +71,30 @@ impl Writer {
         interrupted: Option<String>,
     ) -> String {
         let events = std::mem::take(&mut self.counts);
-        self.chain(stamp, Event::Closed(Closing { events, operations, found, digests, interrupted }))
+        self.chain(
+            stamp,
+            Event::Closed(Closing {
+                events,
+                operations,
+                found,
+                digests,
+                interrupted,
+            }),
+        )
     }
 
     fn chain(&mut self, stamp: Stamp, event: Event) -> String {
         // A stamp whose edges were set the wrong way round would not read back as it was written.
         let stamp = Stamp::new(stamp.early, stamp.late);
-        let record = Record { seq: self.seq, prev: std::mem::take(&mut self.prev), stamp, event };
+        let record = Record {
+            seq: self.seq,
+            prev: std::mem::take(&mut self.prev),
+            stamp,
+            event,
+        };
         let line = String::from_utf8(canonical::bytes(&record)).expect("JSON is UTF-8");
         self.prev = sha256(line.trim_end_matches('\n').as_bytes());
         self.seq += 1;
         line
     }
-}
-
-/// The tag of the event on a canonical line: what stands between the quotes after `"event":{`.
-pub(super) fn tag(line: &[u8]) -> &str {
-    const BEFORE: &[u8] = b"\"event\":{\"";
-    // Nothing before it can hold the same bytes: a number, a digest and two numbers.
-    let start = line.windows(BEFORE.len()).position(|window| window == BEFORE);
-    let tail = start.map_or(&[][..], |start| &line[start + BEFORE.len()..]);
-    let end = tail.iter().position(|byte| *byte == b'"').unwrap_or(0);
-    std::str::from_utf8(&tail[..end]).unwrap_or("")
 }

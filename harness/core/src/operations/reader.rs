@@ -2,9 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    BLOCK_RECORDS_MAX, BlockKind, FILE, FOUND, HEADER, Ledger, MAGIC, OPERATION, PREFIX, SCHEMA, unsound,
-};
+use super::{BLOCK_RECORDS_MAX, BlockKind, FILE, FOUND, HEADER, Ledger, MAGIC, OPERATION, PREFIX, SCHEMA, unsound};
 use crate::evidence::EvidenceError;
 use crate::evidence::digest::hex;
 use crate::history::Cut;
@@ -55,7 +53,10 @@ impl Reader {
             block: 0,
             used: 0,
             whole: (0, 0),
-            ledger: Ledger { operations: Vec::with_capacity(operations), found: Vec::with_capacity(found) },
+            ledger: Ledger {
+                operations: Vec::with_capacity(operations),
+                found: Vec::with_capacity(found),
+            },
             failed: None,
         }
     }
@@ -82,10 +83,19 @@ impl Reader {
         }
         let bytes = self.used + self.carry.len() as u64;
         let cut = match self.expect {
-            Expect::Prefix => Some(Cut { place: "the first 16 bytes".into(), bytes }),
+            Expect::Prefix => Some(Cut {
+                place: "the first 16 bytes".into(),
+                bytes,
+            }),
             Expect::Header if bytes == 0 => None,
-            Expect::Header => Some(Cut { place: format!("block {}", self.block + 1), bytes }),
-            Expect::Records { .. } => Some(Cut { place: format!("block {}", self.block), bytes }),
+            Expect::Header => Some(Cut {
+                place: format!("block {}", self.block + 1),
+                bytes,
+            }),
+            Expect::Records { .. } => Some(Cut {
+                place: format!("block {}", self.block),
+                bytes,
+            }),
         };
         self.ledger.operations.truncate(self.whole.0);
         self.ledger.found.truncate(self.whole.1);
@@ -145,7 +155,11 @@ impl Reader {
                 }
                 // A block has at most 65,536 records, checked with its header.
                 let taken = u32::try_from(bytes.len() / kind.width()).unwrap_or(left);
-                self.expect = Expect::Records { kind, left: left - taken, count };
+                self.expect = Expect::Records {
+                    kind,
+                    left: left - taken,
+                    count,
+                };
             }
         }
         if let Expect::Prefix | Expect::Records { left: 0, .. } = self.expect {
@@ -178,12 +192,22 @@ impl Reader {
             }
         };
         if bytes[1..4] != [0; 3] {
-            return Err(EvidenceError::altered(FILE, place, format!("{:?} after the kind", &bytes[1..4]), "three zeros"));
+            return Err(EvidenceError::altered(
+                FILE,
+                place,
+                format!("{:?} after the kind", &bytes[1..4]),
+                "three zeros",
+            ));
         }
         let count = u32::from_le_bytes(array(&bytes[4..8]));
         if count == 0 || count > BLOCK_RECORDS_MAX {
             let expected = format!("1 to {BLOCK_RECORDS_MAX}");
-            return Err(EvidenceError::altered(FILE, place, format!("{count} records"), expected));
+            return Err(EvidenceError::altered(
+                FILE,
+                place,
+                format!("{count} records"),
+                expected,
+            ));
         }
         let previous: [u8; 32] = array(&bytes[8..HEADER]);
         if previous != self.previous {
@@ -191,11 +215,22 @@ impl Reader {
                 1 => "the first 16 bytes".to_owned(),
                 block => format!("block {}", block - 1),
             };
-            let expected =
-                format!("{}, the SHA-256 of {before} as it stands: one of the two was changed", hex(&self.previous));
-            return Err(EvidenceError::altered(FILE, place, format!("link {}", hex(&previous)), expected));
+            let expected = format!(
+                "{}, the SHA-256 of {before} as it stands: one of the two was changed",
+                hex(&self.previous)
+            );
+            return Err(EvidenceError::altered(
+                FILE,
+                place,
+                format!("link {}", hex(&previous)),
+                expected,
+            ));
         }
-        self.expect = Expect::Records { kind, left: count, count };
+        self.expect = Expect::Records {
+            kind,
+            left: count,
+            count,
+        };
         Ok(())
     }
 
@@ -232,7 +267,12 @@ fn operation(record: &[u8]) -> Result<Operation, Wrong> {
             1 => OperationKind::Update,
             2 => OperationKind::Delete,
             3 => OperationKind::Read,
-            other => return Err((format!("kind {other}"), "0 (insert), 1 (update), 2 (delete) or 3 (read)")),
+            other => {
+                return Err((
+                    format!("kind {other}"),
+                    "0 (insert), 1 (update), 2 (delete) or 3 (read)",
+                ));
+            }
         },
         outcome: match record[45] {
             0 => OperationOutcome::Acked,
@@ -240,7 +280,10 @@ fn operation(record: &[u8]) -> Result<Operation, Wrong> {
             2 => OperationOutcome::Indeterminate,
             3 => OperationOutcome::NotSent,
             other => {
-                return Err((format!("outcome {other}"), "0 (acked), 1 (refused), 2 (indeterminate) or 3 (not sent)"));
+                return Err((
+                    format!("outcome {other}"),
+                    "0 (acked), 1 (refused), 2 (indeterminate) or 3 (not sent)",
+                ));
             }
         },
         flags: record[46],

@@ -103,7 +103,11 @@ impl BlockWriter {
 
     fn turn_to(&mut self, kind: BlockKind) -> Vec<u8> {
         let full = self.count >= BLOCK_RECORDS_MAX;
-        let bytes = if full || (self.count > 0 && self.kind != kind) { self.flush() } else { Vec::new() };
+        let bytes = if full || (self.count > 0 && self.kind != kind) {
+            self.flush()
+        } else {
+            Vec::new()
+        };
         self.kind = kind;
         bytes
     }
