@@ -1,1 +1,31 @@
-//! Everything made from a finished history: tables, JUnit, Markdown, HTML.
+//! Everything made from a finished history: text for a terminal, JSON, JUnit, Markdown, one HTML page.
+//!
+//! A rendering is a pure function of the judged run: the same run gives the same bytes, on any machine.
+
+mod figure;
+mod html;
+mod json;
+mod junit;
+mod markdown;
+mod text;
+
+use firedrill_core::evidence::RunInputs;
+use firedrill_core::judge::Series;
+use firedrill_core::verdict::Verdict;
+
+pub use html::html;
+pub use json::json;
+pub use junit::junit;
+pub use markdown::markdown;
+pub use text::text;
+
+/// A judged run, as every rendering takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a> {
+    /// What the drill was started with.
+    pub inputs: &'a RunInputs,
+    /// What came of it.
+    pub verdict: &'a Verdict,
+    /// Goodput, errors and latency over time.
+    pub series: &'a Series,
+}

@@ -1,1 +1,22 @@
 //! A chaos and disaster-recovery drill harness: finds out whether a DR plan holds.
+//!
+//! This crate conducts drills (`drill`), breaks things (`fault`), questions what was recovered (`check`) and writes it
+//! all down (`recorder`). How a verdict follows from what was written is firedrill-core's alone.
+
+pub mod application_status;
+pub mod archive_watch;
+pub mod check;
+pub mod cli;
+pub mod command;
+pub mod drill;
+pub mod dumps;
+pub mod fault;
+pub mod heartbeat;
+pub mod host;
+pub mod judged;
+pub mod library;
+pub mod recorder;
+pub mod run_directory;
+pub mod stage;
+pub mod strike;
+pub mod view;

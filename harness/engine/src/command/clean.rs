@@ -1,0 +1,48 @@
+//! `firedrill clean`: removes what dead drills left where even their supervisor could not, and ends kept ones.
+
+use std::path::PathBuf;
+
+use firedrill_environment::clean::{Filter, clean as sweep, kept};
+
+use super::Failure;
+use crate::cli::{Clean, Cli, Format};
+
+/// Runs the command.
+pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
+    let filter = match &clean.run {
+        Some(run) => Filter::Run(PathBuf::from(run)),
+        None => Filter::Dead,
+    };
+    let cleaned = sweep(&filter);
+    if cli.format == Format::Json {
+        let rows: Vec<_> = cleaned
+            .iter()
+            .map(|one| serde_json::json!({"runtime": one.runtime, "processes": one.processes, "complete": one.complete}))
+            .collect();
+        println!("{}", serde_json::Value::from(rows));
+    } else {
+        for one in &cleaned {
+            let word = if one.complete { "removed" } else { "COULD NOT REMOVE ALL OF" };
+            println!("{word} {} ({} processes ended)", one.runtime.display(), one.processes);
+        }
+        if cleaned.is_empty() && clean.run.is_none() {
+            println!("nothing to clean");
+        }
+        for kept in kept() {
+            println!("kept: {0}; `firedrill clean {0}` ends it", kept.runtime.display());
+        }
+    }
+    if let (Some(run), true) = (&clean.run, cleaned.is_empty()) {
+        return Err(Failure::Input(miette::miette!(
+            help = "`firedrill clean` without a name lists what is kept",
+            "no drill that could be ended is named `{run}`: it does not exist, or it is still at work"
+        )));
+    }
+    if cleaned.iter().all(|one| one.complete) {
+        return Ok(0);
+    }
+    Err(Failure::Harness(miette::miette!(
+        help = "processes of another user can only be ended by root or by that user",
+        "something of a drill could not be removed"
+    )))
+}

@@ -1,0 +1,54 @@
+//! `firedrill judge`: the verdict again from the evidence, held against what is stored beside it.
+
+use firedrill_core::evidence::digest::sha256;
+use firedrill_core::evidence::EvidenceError;
+
+use super::Failure;
+use super::report::print;
+use crate::cli::{Cli, Judge};
+use crate::judged::JudgedRun;
+use crate::run_directory;
+
+/// Runs the command; its exit code is the verdict's.
+pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
+    let run = match JudgedRun::read(&judge.run) {
+        Ok(run) => run,
+        Err(error @ EvidenceError::Open(_)) => {
+            eprintln!("firedrill: inconclusive: {error}");
+            return Ok(error.exit_code());
+        }
+        Err(error) => return Err(Failure::Input(miette::miette!("{}: {error}", judge.run.display()))),
+    };
+    let renderings = run.renderings();
+    let mut others = Vec::new();
+    for (name, bytes) in &renderings {
+        match run.digests.get(*name) {
+            Some(stored) if *stored == sha256(bytes) => {}
+            Some(_) => others.push(*name),
+            None => {}
+        }
+    }
+    if let Some(output) = &judge.output {
+        let failed = |error| Failure::Input(miette::miette!("{} cannot be written: {error}", output.display()));
+        std::fs::create_dir_all(output).map_err(failed)?;
+        for (name, bytes) in &renderings {
+            run_directory::write(output, name, bytes).map_err(failed)?;
+        }
+    }
+    print(&run, cli)?;
+    if !others.is_empty() {
+        return Err(Failure::Input(miette::miette!(
+            help = "the run was recorded by `{}`, this is firedrill {}; judge it with the version that recorded it, or look at what differs with --output DIR",
+            run.judged.verdict.program,
+            env!("CARGO_PKG_VERSION"),
+            "the evidence is whole, but {} stored in {} is not what it leads to",
+            others.join(", "),
+            judge.run.display(),
+        )));
+    }
+    if !cli.quiet {
+        let stored = renderings.keys().filter(|name| run.digests.contains_key(**name)).count();
+        eprintln!("firedrill: evidence whole; {stored} stored renderings are byte for byte what it leads to");
+    }
+    Ok(run.judged.verdict.exit_code())
+}

@@ -1,0 +1,38 @@
+//! `firedrill report`: one rendering of a judged run on standard output.
+
+use std::io::Write as _;
+
+use firedrill_core::evidence::EvidenceError;
+
+use super::Failure;
+use crate::cli::{Cli, Format, Report};
+use crate::judged::JudgedRun;
+
+/// Runs the command. It exits 0 whatever the verdict: `judge` is for deciding.
+pub fn report(report: &Report, cli: &Cli) -> Result<u8, Failure> {
+    match JudgedRun::read(&report.run) {
+        Ok(run) => print(&run, cli).map(|()| 0),
+        Err(error @ EvidenceError::Open(_)) => {
+            eprintln!("firedrill: inconclusive: {error}");
+            Ok(error.exit_code())
+        }
+        Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", report.run.display()))),
+    }
+}
+
+/// Prints a run in the format that was asked for.
+pub fn print(run: &JudgedRun, cli: &Cli) -> Result<(), Failure> {
+    let report = run.report();
+    let text = match cli.format {
+        Format::Text => firedrill_reports::text(&report),
+        Format::Json => firedrill_reports::json(&report),
+        Format::Markdown => firedrill_reports::markdown(&report),
+        Format::Junit => firedrill_reports::junit(&report),
+        Format::Html => firedrill_reports::html(&report),
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads may have had enough (`| head`): not our failure.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| Failure::Harness(miette::miette!("standard output: {error}"))),
+    }
+}

@@ -1,0 +1,287 @@
+//! `firedrill run`: one drill, from its files to its verdict.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
+use firedrill_core::resolve::resolve;
+use firedrill_core::verdict::Verdict;
+use firedrill_core::Terms;
+use firedrill_environment::{PostgresChoice, Source};
+
+use super::Failure;
+use super::report::print;
+use crate::cli::{Cli, Format, PostgresArguments, Run};
+use crate::drill::{Drill, Script};
+use crate::judged::JudgedRun;
+use crate::library::{self, Loaded};
+use crate::recorder::Recorder;
+use crate::run_directory;
+use crate::view::{Telling, tell};
+
+/// Runs the command; its exit code is the verdict's.
+pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
+    if run.environment != "local" {
+        return Err(Failure::Input(miette::miette!(
+            help = "leave --environment out, or say `--environment local`",
+            "there is no environment `{}`: found another name than `local`",
+            run.environment
+        )));
+    }
+    if matches!(cli.format, Format::Html) {
+        return Err(Failure::Input(miette::miette!(
+            help = "the page is written into the run directory anyway: report.html",
+            "`run` prints text, json, markdown or junit, not html"
+        )));
+    }
+    let postgres = choice(&run.postgres)?;
+    let loaded = library::load(&run.scenario)?;
+    let (scenario, terms) = resolve(&loaded.plan.value, &loaded.scenario.value, loaded.twin.as_deref())
+        .map_err(|unsound| Failure::Input(loaded.draw(unsound)))?;
+    let seed = match run.seed {
+        Some(seed) => seed,
+        None => random_u64().map_err(|error| Failure::Harness(miette::miette!("no random numbers: {error}")))?,
+    };
+    let name = run_directory::run_name(&terms.scenario, (seed ^ u64::from(std::process::id())) as u16);
+    let directory = run.output.join(&name);
+    let inputs = inputs(&name, &loaded, &terms, seed, run);
+    let digest = run_directory::create(&directory, &inputs).map_err(|error| {
+        Failure::Input(miette::miette!(
+            help = "choose a folder that can be written with --output DIR",
+            "the run directory {} cannot be made: {error}",
+            directory.display()
+        ))
+    })?;
+    let binary = std::env::current_exe()
+        .map_err(|error| Failure::Harness(miette::miette!("this program cannot find itself: {error}")))?;
+    let expected = scenario.expect.clone();
+    let script = Script {
+        plan: loaded.plan.value.clone(),
+        scenario,
+        terms,
+        seed,
+        binary,
+        postgres,
+        keep: run.keep,
+        directory: directory.clone(),
+    };
+    let interrupted = play(script, &digest, cli)?;
+    let judged = conclude(&directory)?;
+    if interrupted {
+        eprintln!("firedrill: interrupted; the evidence up to then is in {}", directory.display());
+        return Err(Failure::Interrupted);
+    }
+    print(&judged, cli)?;
+    on_ci(&judged);
+    let verdict = &judged.judged.verdict;
+    if !cli.quiet {
+        eprintln!("\nevidence and report: {}", directory.display());
+        eprintln!("judge it again:      firedrill judge {}", directory.display());
+    }
+    if run.expected {
+        return hold_to_expectation(verdict, &expected.findings, expected.exit);
+    }
+    Ok(verdict.exit_code())
+}
+
+fn inputs(name: &str, loaded: &Loaded, terms: &Terms, seed: u64, run: &Run) -> RunInputs {
+    let mut settings = BTreeMap::new();
+    if let Some(twin) = &loaded.twin {
+        settings.insert("twin".to_owned(), twin.clone());
+    }
+    RunInputs {
+        schema: RUN_SCHEMA,
+        run: name.to_owned(),
+        started: run_directory::utc_now(),
+        plan: InputDocument::of(&terms.plan, &loaded.plan.source.text),
+        scenario: InputDocument::of(&terms.scenario, &loaded.scenario.source.text),
+        plan_text: loaded.plan.source.text.to_string(),
+        scenario_text: loaded.scenario.source.text.to_string(),
+        settings,
+        terms: terms.clone(),
+        seed,
+        environment: run.environment.clone(),
+        versions: versions(),
+    }
+}
+
+fn versions() -> BTreeMap<String, String> {
+    let system = rustix::system::uname();
+    BTreeMap::from([
+        ("firedrill".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("kernel".to_owned(), system.release().to_string_lossy().into_owned()),
+        ("machine".to_owned(), system.machine().to_string_lossy().into_owned()),
+    ])
+}
+
+/// Plays the drill and takes it down, whatever happens. True: interrupted.
+fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
+    let failed = |error: io::Error| Failure::Harness(miette::miette!("{error}"));
+    let directory = script.directory.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let recorder = Recorder::open(&directory, digest).map_err(failed)?;
+    let telling = match (cli.quiet, cli.verbose) {
+        (true, _) => Telling::Quiet,
+        (false, 0) => Telling::Story,
+        (false, _) => Telling::Everything,
+    };
+    let (ended, problems) = runtime.block_on(async {
+        let mut drill = Drill::new(script, recorder.clone())
+            .map_err(|error| Failure::Input(miette::miette!("{error}")))?;
+        let view = tell(telling, recorder.watch(), drill.live());
+        let mut interrupts = interrupts().map_err(failed)?;
+        let ended = tokio::select! {
+            ended = drill.play() => Some(ended),
+            _ = interrupts.recv() => None,
+        };
+        if ended.is_none() && !cli.quiet {
+            eprintln!("firedrill: ending in order; once more to end at once");
+        }
+        // A second Ctrl-C ends at once: what is left is the supervisor's to clean up.
+        let impatient = tokio::spawn(async move {
+            interrupts.recv().await;
+            std::process::exit(130);
+        });
+        let problems = drill.take_down().await;
+        impatient.abort();
+        let interrupted = ended.is_none().then(|| "a person (SIGINT or SIGTERM)".to_owned());
+        let logs = log_files(&directory);
+        recorder.close(interrupted, &logs).map_err(failed)?;
+        let _ = view.await;
+        Ok::<_, Failure>((ended, problems))
+    })?;
+    for problem in &problems {
+        eprintln!("firedrill: while cleaning up: {problem}");
+    }
+    match ended {
+        None => Ok(true),
+        Some(Ok(())) if problems.is_empty() => Ok(false),
+        Some(Ok(())) => Err(Failure::Harness(miette::miette!(
+            help = "see `firedrill clean`; the evidence is in {}", directory.display(),
+            "the drill could not be cleaned up"
+        ))),
+        Some(Err(error)) => Err(Failure::Harness(miette::miette!(
+            help = "what happened up to then is in {}; the services' logs are in its logs/", directory.display(),
+            "the drill could not be played: {error}"
+        ))),
+    }
+}
+
+/// SIGINT and SIGTERM, in the order they come.
+fn interrupts() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut signals = [
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    ];
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    tokio::spawn(async move {
+        loop {
+            let [interrupt, terminate, hangup] = &mut signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            if sender.send(()).await.is_err() {
+                break;
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// Files below `logs/`, for the closing event. Supervise's own log may still grow when all else is closed: it is
+/// covered by the manifest alone.
+fn log_files(directory: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(directory.join("logs"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name != "supervise.log")
+        .map(|name| format!("logs/{name}"))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Judges what was recorded, and writes renderings and manifest.
+fn conclude(directory: &Path) -> Result<JudgedRun, Failure> {
+    let unjudged = |error| Failure::Harness(miette::miette!("what was recorded cannot be judged: {error}"));
+    let unwritten = |error: io::Error| Failure::Harness(miette::miette!("the verdict cannot be written: {error}"));
+    let run = JudgedRun::read_fresh(directory).map_err(unjudged)?;
+    for (name, bytes) in run.renderings() {
+        run_directory::write(directory, name, &bytes).map_err(unwritten)?;
+    }
+    run_directory::write_manifest(directory).map_err(unwritten)?;
+    Ok(run)
+}
+
+/// On a code host's pipeline the summary and annotations are written without asking.
+fn on_ci(run: &JudgedRun) {
+    let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from) else { return };
+    let markdown = firedrill_reports::markdown(&run.report());
+    let appended = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&summary)
+        .and_then(|mut file| io::Write::write_all(&mut file, markdown.as_bytes()));
+    if let Err(error) = appended {
+        eprintln!("firedrill: the step summary cannot be written: {error}");
+    }
+    for finding in &run.judged.verdict.findings {
+        if finding.outcome == firedrill_core::Outcome::Fail {
+            let text = finding.because.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+            eprintln!("::error title={}::{text}", finding.title);
+        }
+    }
+}
+
+fn hold_to_expectation(
+    verdict: &Verdict,
+    findings: &BTreeMap<String, firedrill_core::Outcome>,
+    exit: u8,
+) -> Result<u8, Failure> {
+    let mut wrong = Vec::new();
+    if verdict.exit_code() != exit {
+        wrong.push(format!("exit code {}, expected {exit}", verdict.exit_code()));
+    }
+    for (id, expected) in findings {
+        match verdict.findings.iter().find(|finding| finding.id == *id) {
+            Some(finding) if finding.outcome == *expected => {}
+            Some(finding) => wrong.push(format!("{id}: {:?}, expected {expected:?}", finding.outcome)),
+            None => wrong.push(format!("{id}: no such finding, expected {expected:?}")),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(0);
+    }
+    eprintln!("firedrill: not what the scenario expects: {}", wrong.join("; "));
+    Ok(1)
+}
+
+fn choice(arguments: &PostgresArguments) -> Result<PostgresChoice, Failure> {
+    let source = match arguments.postgres.as_str() {
+        "auto" => Source::Auto,
+        "system" => Source::System,
+        "fetch" => Source::Fetch,
+        directory if directory.contains('/') || directory == "." => Source::Directory(PathBuf::from(directory)),
+        other => {
+            return Err(Failure::Input(miette::miette!(
+                help = "expected auto, system, fetch, or a directory with a `/` in it that holds bin/postgres",
+                "--postgres: found `{other}`"
+            )));
+        }
+    };
+    Ok(PostgresChoice { source, major: arguments.pg_version, offline: arguments.offline })
+}
+
+fn random_u64() -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
+    // The highest bit is left out: JSON readers elsewhere keep 63 bits at best.
+    Ok(u64::from_le_bytes(bytes) >> 1)
+}

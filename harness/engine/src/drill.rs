@@ -1,0 +1,319 @@
+//! The conductor: plays one drill from prepare to conclude and tells the recorder everything on the way.
+//!
+//! What runs is held here, so that wherever a drill ends (at its end, by an error, by Ctrl-C) the same teardown takes
+//! it down. Verdicts are no business of the conductor.
+
+mod detect;
+mod disrupt;
+mod prepare;
+mod recover;
+mod steady;
+mod validate;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use firedrill_core::event::{Edge, Event, Phase};
+use firedrill_core::stamp::{Nanos, Stamp};
+use firedrill_core::{Plan, Scenario, Terms};
+use firedrill_environment::{Local, LocalOptions, PostgresChoice};
+use firedrill_load::{Canary, Live, Workload, now};
+use firedrill_respond::{Monitor, People, Team};
+
+use crate::archive_watch::ArchiveWatch;
+use crate::check::static_tables::Digests;
+use crate::dumps::Dumps;
+use crate::fault::Fault;
+use crate::heartbeat::Heartbeat;
+use crate::recorder::Recorder;
+use crate::stage::{Stage, StageError};
+
+/// What a drill is played from.
+pub struct Script {
+    /// The plan.
+    pub plan: Plan,
+    /// The scenario, its twin's sections in place.
+    pub scenario: Scenario,
+    /// What both demand.
+    pub terms: Terms,
+    /// Fixes schedules and choices.
+    pub seed: u64,
+    /// This program.
+    pub binary: PathBuf,
+    /// Which Postgres.
+    pub postgres: PostgresChoice,
+    /// Leave everything up at the end.
+    pub keep: bool,
+    /// The run directory.
+    pub directory: PathBuf,
+}
+
+/// Why the harness could not play a drill to its end. Not a verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum DrillError {
+    /// The stage could not be set or kept.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// The environment failed.
+    #[error(transparent)]
+    Environment(#[from] firedrill_environment::EnvironmentError),
+    /// The reference backup tool failed while preparing.
+    #[error("the backup that the plan would have taken cannot be taken: {0}")]
+    Backup(#[from] firedrill_backup::Error),
+    /// The load could not run.
+    #[error(transparent)]
+    Load(#[from] firedrill_load::LoadError),
+    /// The monitor could not be set up as the plan writes it.
+    #[error(transparent)]
+    Monitor(#[from] firedrill_respond::MonitorError),
+    /// The procedure cannot be run as it is written.
+    #[error(transparent)]
+    Procedure(#[from] firedrill_respond::ProcedureError),
+    /// A fault could not be injected.
+    #[error(transparent)]
+    Fault(#[from] crate::fault::FaultError),
+    /// Postgres refused the harness.
+    #[error("{what}: {error}")]
+    Database {
+        /// What was asked of it.
+        what: String,
+        /// What it said.
+        error: tokio_postgres::Error,
+    },
+    /// The evidence cannot be written.
+    #[error("{0}")]
+    Recorder(String),
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl DrillError {
+    fn database(what: &str) -> impl FnOnce(tokio_postgres::Error) -> DrillError + use<> {
+        let what = what.to_owned();
+        move |error| DrillError::Database { what, error }
+    }
+}
+
+/// The load of a drill, shared with the live view.
+#[derive(Default)]
+pub struct RunningLoad {
+    workload: Option<Workload>,
+    canary: Option<Canary>,
+}
+
+/// A drill being played.
+pub struct Drill {
+    script: Arc<Script>,
+    recorder: Recorder,
+    heartbeat: Option<Heartbeat>,
+    stage: Option<Stage>,
+    load: Arc<Mutex<RunningLoad>>,
+    monitor: Option<Arc<Monitor>>,
+    team: Option<Arc<Team>>,
+    people: People,
+    archive: Option<ArchiveWatch>,
+    dumps: Option<Dumps>,
+    faults: Vec<Box<dyn Fault>>,
+    injected: Vec<usize>,
+    digests: Digests,
+    /// The component that the struck database holds, and the service it began on.
+    component: String,
+    database: String,
+    incarnation: u16,
+    steady_from: Nanos,
+    struck: Option<Stamp>,
+}
+
+impl Drill {
+    /// A drill that is not begun yet.
+    ///
+    /// # Errors
+    /// When the plan grants people time in a unit that has no length.
+    pub fn new(script: Script, recorder: Recorder) -> Result<Drill, DrillError> {
+        let disaster = script.plan.disasters.get(&script.scenario.disaster);
+        let people = match disaster {
+            Some(disaster) => People::of(&script.plan, disaster).map_err(DrillError::Other)?,
+            None => People::automation(),
+        };
+        Ok(Drill {
+            script: Arc::new(script),
+            heartbeat: Some(Heartbeat::start(recorder.clone())),
+            recorder,
+            stage: None,
+            load: Arc::default(),
+            monitor: None,
+            team: None,
+            people,
+            archive: None,
+            dumps: None,
+            faults: Vec::new(),
+            injected: Vec::new(),
+            digests: Digests::default(),
+            component: String::new(),
+            database: String::new(),
+            incarnation: 0,
+            steady_from: 0,
+            struck: None,
+        })
+    }
+
+    /// What the load does now, for the live view.
+    #[must_use]
+    pub fn live(&self) -> Arc<dyn Fn() -> Option<Live> + Send + Sync> {
+        let load = Arc::clone(&self.load);
+        Arc::new(move || {
+            let load = load.lock().unwrap_or_else(PoisonError::into_inner);
+            load.workload.as_ref().map(Workload::live)
+        })
+    }
+
+    /// Plays the drill to the point where everything that is judged has been recorded.
+    ///
+    /// # Errors
+    /// When the harness could not go on. The drill must be taken down all the same.
+    pub async fn play(&mut self) -> Result<(), DrillError> {
+        self.phase(Phase::Prepare, Edge::Begun);
+        self.recorder.record_now(Event::Rate { rate: 1 });
+        let options = LocalOptions {
+            binary: self.script.binary.clone(),
+            postgres: self.script.postgres.clone(),
+            keep: self.script.keep,
+            logs: Some(self.script.directory.join("logs")),
+            progress: Some(self.progress()),
+        };
+        let local = Local::open(options).await?;
+        self.stage = Some(Stage::set(local, &self.script.scenario)?);
+        self.prepare().await?;
+        self.phase(Phase::Prepare, Edge::Ended);
+
+        self.phase(Phase::Steady, Edge::Begun);
+        let at = self.steady().await?;
+        self.phase(Phase::Steady, Edge::Ended);
+
+        self.phase(Phase::Disrupt, Edge::Begun);
+        self.disrupt(at).await?;
+        self.phase(Phase::Disrupt, Edge::Ended);
+
+        self.detect_and_decide().await?;
+
+        self.phase(Phase::Recover, Edge::Begun);
+        let ended = self.recover().await?;
+        self.phase(Phase::Recover, Edge::Ended);
+
+        self.phase(Phase::Validate, Edge::Begun);
+        self.validate(ended).await?;
+        self.phase(Phase::Validate, Edge::Ended);
+        Ok(())
+    }
+
+    /// Takes everything down, wherever the drill is. Returns what could not be taken down.
+    pub async fn take_down(&mut self) -> Vec<String> {
+        let mut problems = Vec::new();
+        self.phase(Phase::Conclude, Edge::Begun);
+        self.archive = None;
+        self.dumps = None;
+        let (workload, canary) = {
+            let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
+            (load.workload.take(), load.canary.take())
+        };
+        if let Some(workload) = workload {
+            let _ = workload.stop().await;
+        }
+        if let Some(canary) = canary {
+            let _ = canary.stop().await;
+        }
+        if let Some(monitor) = self.monitor.take() {
+            monitor.stop().await;
+        }
+        self.team = None;
+        let healed: Vec<usize> = self.injected.drain(..).rev().collect();
+        for index in healed {
+            let fault = &self.faults[index];
+            match tokio::time::timeout(Duration::from_secs(10), fault.heal()).await {
+                Ok(Ok(())) => self.recorder.record_now(disrupt::fault_event(
+                    fault.as_ref(),
+                    &self.script.scenario,
+                    firedrill_core::event::FaultEdge::Healed,
+                    "",
+                )),
+                Ok(Err(error)) => problems.push(error.to_string()),
+                Err(_) => problems.push(format!("fault {} did not heal within 10 s", fault.name())),
+            }
+        }
+        self.faults.clear();
+        if let Some(stage) = self.stage.take() {
+            stage.close_links().await;
+            let Stage { local, postgres, stores, applications, .. } = stage;
+            drop((postgres, stores, applications));
+            if let Err(error) = local.close().await {
+                problems.push(error.to_string());
+            }
+        }
+        self.phase(Phase::Conclude, Edge::Ended);
+        if let Some(heartbeat) = self.heartbeat.take() {
+            heartbeat.stop();
+        }
+        problems
+    }
+
+    fn phase(&self, phase: Phase, edge: Edge) {
+        self.recorder.record_now(Event::Phase { phase, edge });
+    }
+
+    fn progress(&self) -> firedrill_environment::Progress {
+        let recorder = self.recorder.clone();
+        Arc::new(move |text| recorder.record_now(Event::Note { text: text.to_owned() }))
+    }
+
+    fn stage(&self) -> Result<&Stage, DrillError> {
+        self.stage.as_ref().ok_or_else(|| DrillError::Other("the stage is not set".into()))
+    }
+
+    fn scenario(&self) -> &Scenario {
+        &self.script.scenario
+    }
+
+    fn scale(&self) -> u32 {
+        self.script.terms.calendar_scale.max(1)
+    }
+
+    /// Plan time as drill time at the calendar's scale.
+    fn scaled(&self, plan: Nanos) -> Nanos {
+        plan / Nanos::from(self.scale())
+    }
+
+    /// From here on the plan clock runs at this rate, and so does the monitor.
+    fn set_rate(&self, rate: u32) {
+        self.recorder.record_now(Event::Rate { rate });
+        if let Some(monitor) = &self.monitor {
+            monitor.set_scale(rate);
+        }
+    }
+
+    /// Fails when the evidence can no longer be written: the drill must stop then.
+    fn still_recording(&self) -> Result<(), DrillError> {
+        match &*self.recorder.broken().borrow() {
+            Some(why) => Err(DrillError::Recorder(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn live_now(&self) -> Option<Live> {
+        self.live()()
+    }
+}
+
+/// A duration of a plan or scenario in nanoseconds.
+fn nanos(duration: firedrill_core::plan::Duration) -> Result<Nanos, DrillError> {
+    duration.nanos().ok_or_else(|| DrillError::Other(format!("`{duration}` has no fixed length; write it in days or less")))
+}
+
+/// Sleeps until an instant of drill time.
+async fn sleep_until(at: Nanos) {
+    let left = at - now();
+    if left > 0 {
+        tokio::time::sleep(Duration::from_nanos(left.unsigned_abs())).await;
+    }
+}

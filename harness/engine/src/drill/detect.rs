@@ -1,0 +1,59 @@
+//! Detect and decide: wait for the plan's own monitor to notice, then grant people the time that the plan allows them.
+//! Nobody is told what was broken.
+
+use std::time::Duration;
+
+use firedrill_core::event::{Edge, Event, Phase};
+use firedrill_core::stamp::{Nanos, SECOND};
+use firedrill_core::terms::DetectorTerm;
+use firedrill_load::now;
+
+use super::{Drill, DrillError};
+
+/// A monitor that has been silent for this long of drill time stays silent.
+const SILENCE_MAX: Nanos = 120 * SECOND;
+
+impl Drill {
+    pub(super) async fn detect_and_decide(&mut self) -> Result<(), DrillError> {
+        self.phase(Phase::Detect, Edge::Begun);
+        let noticed = self.wait_for_alert().await?;
+        self.phase(Phase::Detect, Edge::Ended);
+
+        self.phase(Phase::Decide, Edge::Begun);
+        let recorder = self.recorder.clone();
+        if noticed {
+            let mut credit = |allowance: &firedrill_respond::Allowance| {
+                recorder.record_now(Event::Credit { plan: allowance.plan, what: allowance.what.clone() });
+            };
+            self.people.acknowledge(&self.recorder, &mut credit);
+            self.people.authorise(&self.recorder, &mut credit);
+        } else {
+            self.recorder.record_now(Event::OrderedByHarness {});
+            self.recorder.record_now(Event::Authorised { who: "harness".into() });
+        }
+        self.phase(Phase::Decide, Edge::Ended);
+        Ok(())
+    }
+
+    /// Whether the monitor raised an alert of a kind that the fault can cause.
+    async fn wait_for_alert(&self) -> Result<bool, DrillError> {
+        let DetectorTerm::Alerts { kinds, deadline } = &self.script.terms.detector else { return Ok(false) };
+        let (Some(monitor), Some(struck)) = (&self.monitor, self.struck) else { return Ok(false) };
+        let patience = match deadline {
+            // The deadline itself, and enough beyond it that silence to it is proved.
+            Some(limit) => self.scaled(limit.plan) + SECOND,
+            // No plan says how long; half of the time after which the drill gives up leaves the other half to recover.
+            None => self.scaled(self.script.terms.run_limit) / 2,
+        };
+        let until = struck.late + patience.clamp(SECOND, SILENCE_MAX);
+        while now() < until {
+            self.still_recording()?;
+            let slice = (until - now()).clamp(1, SECOND / 2);
+            let slice = Duration::from_nanos(slice.unsigned_abs());
+            if monitor.wait_for_alert(kinds, struck.early, slice).await.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}

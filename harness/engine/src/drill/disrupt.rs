@@ -1,0 +1,162 @@
+//! Disrupt: the faults of the scenario, injected and proved. Conditions come before steady; exactly one fault strikes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_core::Scenario;
+use firedrill_core::event::{DelayKind, Event, FaultEdge};
+use firedrill_core::scenario::{CutManner, FaultKind, Route};
+use firedrill_core::stamp::{Nanos, SECOND, Stamp};
+use firedrill_environment::{Files, Lifecycle};
+use firedrill_load::now;
+use firedrill_proxy::Cut;
+
+use super::{Drill, DrillError, nanos, sleep_until};
+use crate::fault::link::{self, LinkFault, Protocol};
+use crate::fault::service::{self, ServiceFault};
+use crate::fault::Fault;
+use crate::stage::Stage;
+
+/// How long a fault may take to be seen by the harness's own probe.
+const PROOF_MAX: Nanos = 5 * SECOND;
+
+impl Drill {
+    /// Builds the scenario's faults from what the stage offers.
+    pub(super) fn build_faults(&mut self) -> Result<(), DrillError> {
+        let scenario = self.scenario().clone();
+        let stage = self.stage()?;
+        let faults = scenario.faults.iter().map(|fault| build(stage, &fault.name, &fault.inject)).collect::<Result<_, _>>()?;
+        self.faults = faults;
+        Ok(())
+    }
+
+    /// Injects the faults that are conditions: they hold before and while the striking one strikes.
+    pub(super) async fn inject_conditions(&mut self) -> Result<(), DrillError> {
+        for index in 0..self.faults.len() {
+            if !self.scenario().faults[index].strikes {
+                self.inject(index).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Injects the striking fault at its instant and proves it.
+    pub(super) async fn disrupt(&mut self, at: Nanos) -> Result<(), DrillError> {
+        let index = self
+            .scenario()
+            .faults
+            .iter()
+            .position(|fault| fault.strikes)
+            .ok_or_else(|| DrillError::Other("no fault of the scenario strikes".into()))?;
+        // What is broken already cannot be broken by the fault.
+        let before = self.faults[index].prove().await;
+        sleep_until(at).await;
+        let late = now() - at;
+        if late > 0 {
+            self.recorder.record_now(Event::Delay { kind: DelayKind::Scheduling, drill: late });
+        }
+        self.recorder.record_now(Event::Rate { rate: 1 });
+        let stamp = if before.broken {
+            let fault = self.faults[index].as_ref();
+            let seen = format!("broken before it was injected: {}", before.seen);
+            self.recorder.record_now(fault_event(fault, self.scenario(), FaultEdge::Invoked, ""));
+            self.recorder.record_now(fault_event(fault, self.scenario(), FaultEdge::NotProved, &seen));
+            Stamp::at(now())
+        } else {
+            self.inject(index).await?
+        };
+        self.struck = Some(stamp);
+        // The monitor kept its scaled pace meanwhile: what it was spared counts in the quantum.
+        let drill = stamp.late - stamp.early;
+        self.recorder.record_now(Event::Delay { kind: DelayKind::Proof, drill });
+        self.recorder.record_now(Event::Rate { rate: self.scale() });
+        Ok(())
+    }
+
+    /// Injects one fault and waits until it is proved; the stamp reaches from invoked to proved.
+    async fn inject(&mut self, index: usize) -> Result<Stamp, DrillError> {
+        let scenario = self.script.scenario.clone();
+        let fault = self.faults[index].as_ref();
+        let early = now();
+        self.recorder.record(Stamp::at(early), fault_event(fault, &scenario, FaultEdge::Invoked, ""));
+        self.injected.push(index);
+        fault.inject().await?;
+        loop {
+            let asked = now();
+            let proof = fault.prove().await;
+            let stamp = Stamp::new(asked, now());
+            if proof.broken {
+                self.recorder.record(stamp, fault_event(fault, &scenario, FaultEdge::Proved, &proof.seen));
+                return Ok(Stamp::new(early, stamp.late));
+            }
+            if stamp.late - early > PROOF_MAX {
+                self.recorder.record(stamp, fault_event(fault, &scenario, FaultEdge::NotProved, &proof.seen));
+                return Ok(Stamp::new(early, stamp.late));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Whether the striking fault still holds, just before recovery starts.
+    pub(super) async fn look_again(&self) {
+        for index in &self.injected {
+            if !self.scenario().faults[*index].strikes {
+                continue;
+            }
+            let fault = self.faults[*index].as_ref();
+            let early = now();
+            let proof = fault.prove().await;
+            let edge = if proof.broken { FaultEdge::Holding } else { FaultEdge::NotHolding };
+            let event = fault_event(fault, self.scenario(), edge, &proof.seen);
+            self.recorder.record(Stamp::new(early, now()), event);
+        }
+    }
+}
+
+/// A fault's event; `seen` is what the probe saw.
+pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdge, seen: &str) -> Event {
+    let strikes = scenario.faults.iter().any(|other| other.name == fault.name() && other.strikes);
+    let mut detail = fault.detail();
+    if !seen.is_empty() {
+        detail.insert("seen".into(), seen.to_owned());
+    }
+    Event::Fault { name: fault.name().to_owned(), strikes, edge, detail }
+}
+
+fn build(stage: &Stage, name: &str, kind: &FaultKind) -> Result<Box<dyn Fault>, DrillError> {
+    Ok(match kind {
+        FaultKind::Kill { service } => of_service(stage, name, service, service::Harm::Kill)?,
+        FaultKind::Pause { service } => of_service(stage, name, service, service::Harm::Pause)?,
+        FaultKind::LoseData { service } => of_service(stage, name, service, service::Harm::LoseData)?,
+        FaultKind::Cut { link, manner } => {
+            let cut = match manner {
+                CutManner::Refused => Cut::Refused,
+                CutManner::Dropped => Cut::Dropped,
+            };
+            of_link(stage, name, link, link::Harm::Cut(cut))?
+        }
+        FaultKind::Delay { link, by } => {
+            let by = Duration::from_nanos(nanos(*by)?.unsigned_abs());
+            of_link(stage, name, link, link::Harm::Delay(by))?
+        }
+    })
+}
+
+fn of_service(stage: &Stage, name: &str, service: &str, harm: service::Harm) -> Result<Box<dyn Fault>, DrillError> {
+    let (lifecycle, files): (Arc<dyn Lifecycle>, Arc<dyn Files>) = if let Ok(host) = stage.database(service) {
+        (Arc::clone(host) as _, Arc::clone(host) as _)
+    } else if let Ok(host) = stage.store(service) {
+        (Arc::clone(host) as _, Arc::clone(host) as _)
+    } else {
+        let host = stage.application(service)?;
+        (Arc::clone(host) as _, Arc::clone(host) as _)
+    };
+    Ok(Box::new(ServiceFault::new(name, service, harm, lifecycle, Some(files))))
+}
+
+fn of_link(stage: &Stage, name: &str, between: &[String; 2], harm: link::Harm) -> Result<Box<dyn Fault>, DrillError> {
+    let link = stage.link(&between[0], &between[1], Route::Primary)?;
+    let protocol = if stage.database(&between[1]).is_ok() { Protocol::Postgres } else { Protocol::Http };
+    let address = link.address();
+    Ok(Box::new(LinkFault::new(name, between, harm, protocol, Arc::clone(link) as _, address)))
+}

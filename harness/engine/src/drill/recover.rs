@@ -1,0 +1,37 @@
+//! Recover: the plan's procedure, run by the team with what the team can see.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_core::stamp::{Nanos, SECOND};
+use firedrill_load::now;
+use firedrill_respond::Runbook;
+use tokio_util::sync::CancellationToken;
+
+use super::{Drill, DrillError};
+
+impl Drill {
+    /// Runs the procedure to its end or deadline; returns when it ended.
+    pub(super) async fn recover(&mut self) -> Result<Nanos, DrillError> {
+        self.set_rate(1);
+        self.look_again().await;
+        let team = self.team.clone().ok_or_else(|| DrillError::Other("no team was gathered".into()))?;
+        let runbook = Runbook::new(&self.scenario().procedure, &team)?;
+        // The runbook keeps its own deadline; this one only guards against a step that cannot be ended.
+        let guard = self.script.terms.procedure_deadline + 60 * SECOND;
+        let running = runbook.run(Arc::clone(&team), CancellationToken::new());
+        tokio::pin!(running);
+        let until = tokio::time::Instant::now() + Duration::from_nanos(guard.max(0).unsigned_abs());
+        loop {
+            tokio::select! {
+                _ = &mut running => return Ok(now()),
+                () = tokio::time::sleep(Duration::from_millis(500)) => {
+                    self.still_recording()?;
+                    if tokio::time::Instant::now() > until {
+                        return Err(DrillError::Other("the procedure could not be ended a minute after its deadline".into()));
+                    }
+                }
+            }
+        }
+    }
+}

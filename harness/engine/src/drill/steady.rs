@@ -1,0 +1,131 @@
+//! Steady: load and probes run at the calendar's pace until there has been enough of it, then the strike is planned.
+
+use std::time::Duration;
+
+use firedrill_core::event::Event;
+use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND};
+use firedrill_load::now;
+
+use super::{Drill, DrillError, nanos, sleep_until};
+use crate::strike;
+
+/// Longer than any steady state of a drill: beyond it something is wrong with the scenario's figures.
+const STEADY_MAX: Nanos = 4 * 3600 * SECOND;
+
+impl Drill {
+    /// Runs the steady phase; returns the instant of the strike.
+    pub(super) async fn steady(&mut self) -> Result<Nanos, DrillError> {
+        self.steady_from = now();
+        self.set_rate(self.scale());
+        self.begin_archive_watch().await?;
+        self.begin_dumps().await?;
+
+        let length = self.scaled(nanos(self.scenario().steady)?);
+        if length > STEADY_MAX {
+            return Err(DrillError::Other(format!(
+                "steady is {} at scale {}: more than four hours of drill; raise calendar_scale",
+                self.scenario().steady,
+                self.scale()
+            )));
+        }
+        let not_before = self.steady_from + length;
+        let broken = match self.scenario().backup.wal.as_ref().and_then(|wal| wal.broken_after) {
+            Some(after) => Some(self.steady_from + self.scaled(nanos(after)?)),
+            None => None,
+        };
+        if let Some(broken) = broken.filter(|at| *at < not_before) {
+            self.watch_until(broken).await?;
+            self.break_archive().await?;
+        }
+        // A last look at the cycle of backups, as late as it can still be acted on.
+        self.watch_until(not_before - 300 * MILLISECOND).await?;
+        let backups = strike::Backups {
+            restorable: self.archive.as_ref().map(|watch| watch.completions()).unwrap_or_default(),
+            next_start: self.dumps.as_ref().and_then(|dumps| dumps.next_start()),
+        };
+        let draw = self.script.seed.rotate_left(17) ^ 0x9E37_79B9_7F4A_7C15;
+        let planned =
+            strike::plan(&self.scenario().strike, &backups, self.steady_from, not_before, self.scale(), draw);
+        self.recorder.record_now(Event::Note {
+            text: planned.inputs.iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", "),
+        });
+        self.watch_until(planned.at).await?;
+        self.judge_steady();
+        Ok(planned.at)
+    }
+
+    /// Waits until an instant, making sure twice a second that the evidence is still written.
+    async fn watch_until(&self, at: Nanos) -> Result<(), DrillError> {
+        while now() < at {
+            self.still_recording()?;
+            sleep_until(at.min(now() + SECOND / 2)).await;
+        }
+        Ok(())
+    }
+
+    /// The harness's own look: every tier was answered within the last second, and nearly nothing failed.
+    fn judge_steady(&self) {
+        let mut why = Vec::new();
+        match self.live_now() {
+            None => why.push("no load runs".to_owned()),
+            Some(live) => {
+                for tier in &live.tiers {
+                    let level = tier.tier.map_or_else(|| "no tier".to_owned(), |level| format!("tier {level}"));
+                    let limit = tier.tier.and_then(|level| self.errors_allowed(level, tier.acked_per_second));
+                    if tier.acked_per_second == 0 {
+                        why.push(format!("{level}: nothing was acknowledged in the last second"));
+                    } else if limit.is_some_and(|limit| tier.errors_per_second > limit) {
+                        why.push(format!("{level}: {} operations failed in the last second", tier.errors_per_second));
+                    }
+                }
+            }
+        }
+        self.recorder.record_now(Event::Steady { held: why.is_empty(), why: why.join("; ") });
+    }
+
+    fn errors_allowed(&self, level: u8, acked: u64) -> Option<u64> {
+        let tier = self.script.terms.tiers.iter().find(|tier| tier.level == level)?;
+        Some(acked.saturating_mul(u64::from(tier.thresholds.errors_ppm)) / 1_000_000)
+    }
+
+    async fn begin_archive_watch(&mut self) -> Result<(), DrillError> {
+        if self.scenario().backup.wal.is_none() {
+            return Ok(());
+        }
+        let client = self.session(&self.database).await?;
+        let watch = crate::archive_watch::ArchiveWatch::start(
+            client,
+            self.recorder.clone(),
+            self.component.clone(),
+            self.incarnation,
+        );
+        self.archive = Some(watch);
+        Ok(())
+    }
+
+    async fn begin_dumps(&mut self) -> Result<(), DrillError> {
+        let Some(cadence) = self.scenario().backup.dump.clone() else { return Ok(()) };
+        let every = self.scaled(nanos(cadence.every)?).max(SECOND);
+        let stage = self.stage()?;
+        let store = self.backup_store()?;
+        let repository = firedrill_backup::Repository::open(&stage.repository(&store, None, self.archive_prefix())?)?;
+        self.dumps = Some(crate::dumps::Dumps::start(crate::dumps::Schedule {
+            repository,
+            database: self.own_database(&self.database)?,
+            pg_dump: self.client_program("pg_dump"),
+            every: Duration::from_nanos(every.unsigned_abs()),
+            first: self.steady_from + every,
+            component: self.component.clone(),
+            recorder: self.recorder.clone(),
+        }));
+        Ok(())
+    }
+
+    /// The sabotage of a twin: from here on the archive command says yes and keeps nothing.
+    async fn break_archive(&self) -> Result<(), DrillError> {
+        let host = self.stage()?.database(&self.database)?;
+        host.write_settings(&[("archive_command", "/bin/true")])?;
+        host.reload()?;
+        Ok(())
+    }
+}
