@@ -5,13 +5,16 @@
 //! that it can be derived again anywhere; integers only, so that it comes out byte for byte the same.
 
 pub mod clock;
+pub mod document;
 pub mod event;
 pub mod evidence;
 pub mod history;
 pub mod ledger;
 pub mod operations;
 pub mod plan;
+pub mod resolve;
 pub mod scenario;
+pub mod schema;
 pub mod stamp;
 pub mod terms;
 pub mod verdict;
@@ -20,6 +23,7 @@ pub use clock::PlanClock;
 pub use event::{Event, Record};
 pub use ledger::{FoundRow, Operation};
 pub use plan::Plan;
+pub use resolve::resolve;
 pub use scenario::Scenario;
 pub use stamp::Stamp;
 pub use terms::Terms;

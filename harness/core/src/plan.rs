@@ -18,6 +18,7 @@ pub use figure::{Figure, Written};
 pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold};
 pub use organisation::{Communication, Demand, DrillDuty, Escalation, Metric, Role, Site};
 pub use quantity::{Duration, Share, Unit};
+pub(crate) use soundness::unfixed;
 
 /// A DR plan, as its file says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

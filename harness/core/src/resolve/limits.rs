@@ -1,0 +1,200 @@
+//! The figures that a drill is judged by.
+
+use std::collections::BTreeMap;
+
+use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
+use crate::scenario::{Detector, FaultKind};
+use crate::stamp::{Nanos, SECOND};
+use crate::terms::{
+    ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds,
+};
+
+use super::drill::Drill;
+use super::{moving, scope, tiers};
+
+/// Integrity checks that must pass where the scenario does not name its own.
+pub const DEFAULT_CHECKS: [&str; 5] = ["page_checksums", "amcheck", "constraints", "static_tables", "journey"];
+
+/// Stability window where the scenario gives none.
+const STABILITY: Nanos = 5 * SECOND;
+/// Settle time where the scenario gives none.
+const SETTLE: Nanos = 30 * SECOND;
+/// Response threshold where neither plan nor scenario give one.
+pub(super) const RESPONSE: Nanos = 3 * SECOND;
+/// Error threshold where neither plan nor scenario give one, parts per million.
+pub(super) const ERRORS_PPM: u32 = 50_000;
+
+/// Every distinct RTO that holds for the disaster, its own first.
+pub(super) fn rto(drill: &Drill) -> Vec<Limit> {
+    let own = drill.disaster().into_iter().flat_map(|disaster| &disaster.rto);
+    let parts = hit_components(drill).flat_map(|(_, component)| &component.rto);
+    tiers::distinct(own.chain(parts).chain(&drill.plan.rto))
+}
+
+/// Every distinct RPO that holds for a component: none unless the disaster hits it.
+pub(super) fn rpo(drill: &Drill, component: &str) -> Vec<Limit> {
+    if !drill.hits(component) {
+        return Vec::new();
+    }
+    let own = drill.disaster().into_iter().flat_map(|disaster| &disaster.rpo);
+    let part = drill.plan.components.get(component).into_iter().flat_map(|component| &component.rpo);
+    tiers::distinct(part.chain(own).chain(&drill.plan.rpo))
+}
+
+/// The smallest RPO above zero of any component of the drill.
+pub(super) fn rpo_smallest(drill: &Drill) -> Option<Nanos> {
+    drill
+        .components()
+        .into_iter()
+        .flat_map(|component| rpo(drill, component))
+        .map(|limit| limit.plan)
+        .filter(|plan| *plan > 0)
+        .min()
+}
+
+fn hit_components<'a>(drill: &'a Drill) -> impl Iterator<Item = (&'a String, &'a crate::plan::Component)> {
+    drill
+        .plan
+        .components
+        .iter()
+        .filter(|(name, _)| drill.hits(name))
+        .filter(|(name, _)| drill.components().contains(name.as_str()))
+}
+
+/// Kinds of alert that the striking fault can cause.
+pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
+    use crate::scenario::Service;
+    let fault = drill.striking()?;
+    let kinds: &[&str] = match &fault.detector {
+        Some(Detector::None) => return None,
+        Some(Detector::Alerts(kinds)) => return Some(kinds.clone()),
+        None => match &fault.inject {
+            FaultKind::Kill { service } | FaultKind::Pause { service } | FaultKind::LoseData { service } => {
+                match drill.scenario.services.get(service) {
+                    Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
+                    Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
+                    Some(Service::Application(_)) | None => &["application_failing"],
+                }
+            }
+            FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
+                match drill.scenario.services.get(&link[1]) {
+                    Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
+                    Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
+                    Some(Service::Application(_)) | None => &["application_failing"],
+                }
+            }
+        },
+    };
+    Some(kinds.iter().map(|kind| (*kind).to_owned()).collect())
+}
+
+/// The thresholds of the client's path: the plan's, else the scenario's, else a default.
+pub(super) fn thresholds(drill: &Drill) -> Thresholds {
+    let monitoring = &drill.plan.monitoring;
+    let judging = &drill.scenario.judging;
+    let slow = monitoring.slow.iter().find_map(|figure: &Figure<Duration>| {
+        let response = figure.value()?.nanos()?;
+        Some((response, figure.source()))
+    });
+    let (response, response_source) = slow.unwrap_or_else(|| match judging.response.and_then(Duration::nanos) {
+        Some(response) => (response, assumed("the scenario (the plan gives no response time)")),
+        None => (RESPONSE, assumed("3 s by default (the plan gives no response time)")),
+    });
+    let failing = monitoring.errors.iter().find_map(|figure: &Figure<Share>| {
+        let share = figure.value()?;
+        Some((share.ppm, figure.source()))
+    });
+    let (errors_ppm, errors_source) = failing.unwrap_or_else(|| match judging.errors {
+        Some(share) => (share.ppm, assumed("the scenario (the plan gives no error rate)")),
+        None => (ERRORS_PPM, assumed("5 % by default (the plan gives no error rate)")),
+    });
+    Thresholds {
+        response,
+        response_source,
+        errors_ppm,
+        errors_source,
+    }
+}
+
+fn assumed(place: &str) -> Source {
+    Source {
+        place: place.to_owned(),
+        status: Status::Assumed,
+    }
+}
+
+/// The terms of a sound drill.
+pub(super) fn terms(drill: &Drill) -> Terms {
+    let scenario = &drill.scenario;
+    let plan = drill.plan;
+    let disaster = drill.disaster();
+    let components = drill
+        .components()
+        .into_iter()
+        .map(|name| (name.to_owned(), component(drill, name)))
+        .collect::<BTreeMap<_, _>>();
+    let limits = rto(drill);
+    let rto = (!limits.is_empty()).then(|| RtoTerm {
+        limits,
+        from: disaster.map(|disaster| disaster.rto_from).unwrap_or_default(),
+        until: disaster.map(|disaster| disaster.rto_until).unwrap_or_default(),
+    });
+    let thresholds = thresholds(drill);
+    let tiers = tiers::terms(drill, &thresholds);
+    let detector = match kinds(drill) {
+        Some(kinds) => DetectorTerm::Alerts {
+            kinds,
+            deadline: disaster
+                .and_then(|disaster| disaster.detection_deadline.as_ref())
+                .and_then(Figure::limit),
+        },
+        None => DetectorTerm::None,
+    };
+    let nanos = |duration: Option<Duration>, default: Nanos| duration.and_then(Duration::nanos).unwrap_or(default);
+    let checks = scenario.judging.checks.clone();
+    Terms {
+        plan: plan.plan.clone(),
+        scenario: drill.name(),
+        disaster: scenario.disaster.clone(),
+        rto,
+        components,
+        order: !plan.tiers.is_empty() && tiers.len() > 1,
+        tiers,
+        detector,
+        automated: disaster.is_some_and(|disaster| disaster.automated == Automation::Yes),
+        calendar_scale: scenario.calendar_scale,
+        stability: nanos(scenario.judging.stability, STABILITY),
+        settle: nanos(scenario.judging.settle, SETTLE),
+        procedure_deadline: nanos(Some(scenario.procedure.deadline), 0),
+        run_limit: nanos(Some(scenario.give_up), 0),
+        required_checks: checks.unwrap_or_else(|| DEFAULT_CHECKS.map(str::to_owned).to_vec()),
+        at_drill_size: true,
+        availability_ppm: plan
+            .availability
+            .iter()
+            .find_map(|figure| Some((figure.value()?.ppm, figure.source()))),
+        assumptions: scope::assumptions(drill),
+        stand_ins: scope::stand_ins(drill),
+        not_covered: scope::not_covered(drill),
+    }
+}
+
+fn component(drill: &Drill, name: &str) -> ComponentTerm {
+    let kind = drill.plan.components.get(name).map(|component| component.kind);
+    let domain = match kind {
+        Some(ComponentKind::Objects) => Domain::Key,
+        Some(ComponentKind::Artefact) => Domain::Artefact,
+        Some(ComponentKind::Database | ComponentKind::Service | ComponentKind::External) | None => Domain::Store,
+    };
+    let backed_up = scope::component_backed_up(drill) == Some(name);
+    let moving = match domain {
+        Domain::Store if backed_up => moving::of_database(drill),
+        Domain::Key => moving::of_files(drill),
+        Domain::Store | Domain::Artefact => None,
+    };
+    ComponentTerm {
+        rpo: rpo(drill, name),
+        domain,
+        backup_cycle: moving.map(|moving| moving.every),
+    }
+}

@@ -1,0 +1,202 @@
+//! How far a verdict reaches: what is assumed, what stood in for what, what was not covered.
+
+use crate::document::listed;
+use crate::plan::{Automation, Component, ComponentKind, Duration, Figure};
+use crate::scenario::Service;
+use crate::stamp::SECOND;
+use crate::terms::{StandIn, Status};
+
+use super::drill::Drill;
+use super::limits;
+use super::moving::{self, By};
+
+/// The component whose Postgres the backups are taken of.
+pub(super) fn component_backed_up<'a>(drill: &'a Drill) -> Option<&'a str> {
+    let backup = drill.scenario.backup.database.as_ref()?;
+    match drill.scenario.services.get(backup)? {
+        Service::Postgres(service) => service.component.as_deref(),
+        Service::S3(_) | Service::Application(_) => None,
+    }
+}
+
+/// What is not in the plan and was taken to be so.
+pub(super) fn assumptions(drill: &Drill) -> Vec<String> {
+    let mut list = Vec::new();
+    let plan = drill.plan;
+    let judging = &drill.scenario.judging;
+    let thresholds = limits::thresholds(drill);
+    if thresholds.response_source.status == Status::Assumed {
+        let millis = thresholds.response / 1_000_000;
+        list.push(format!("response time of the client's path: {millis} ms, from {}", thresholds.response_source.place));
+    }
+    if thresholds.errors_source.status == Status::Assumed {
+        let share = crate::plan::Share { ppm: thresholds.errors_ppm };
+        list.push(format!("error rate of the client's path: {share}, from {}", thresholds.errors_source.place));
+    }
+    for (name, check) in &plan.monitoring.checks {
+        for (what, every) in [("interval", &check.every), ("timeout", &check.timeout)] {
+            let name = format!("{what} of check `{name}`");
+            unless_stated(&mut list, &name, &every.to_string(), every.status, &every.place);
+        }
+    }
+    for (name, rule) in &plan.monitoring.alerts {
+        let failures = &rule.failures;
+        let text = format!("{failures} in a row");
+        let name = format!("failures of alert `{name}`");
+        unless_stated(&mut list, &name, &text, failures.status, &failures.place);
+    }
+    if let Some(disaster) = drill.disaster() {
+        let people: [(&str, Option<&Figure<Duration>>); 3] = [
+            ("time to detect", disaster.detection_deadline.as_ref()),
+            ("time for people to respond", disaster.respond.as_ref()),
+            ("time for people to decide", disaster.decide.as_ref()),
+        ];
+        for (name, value) in people {
+            match value {
+                Some(value) => unless_stated(&mut list, name, &value.to_string(), value.status, &value.place),
+                None if disaster.automated != Automation::Yes && name != "time to detect" => {
+                    list.push(format!("{name}: the plan gives none, so none is credited"));
+                }
+                None => {}
+            }
+        }
+    }
+    if drill.scenario.backup.wal.is_some()
+        && !drill.archive_timeout_given
+        && let Some(timeout) = drill.scenario.backup.wal.as_ref().and_then(|wal| wal.archive_timeout)
+    {
+        list.push(format!("archive_timeout: {timeout} of plan time, a fifth of the smallest RPO"));
+    } else if let Some(timeout) = drill.scenario.backup.wal.as_ref().and_then(|wal| wal.archive_timeout) {
+        list.push(format!("archive_timeout: {timeout} of plan time, from the scenario"));
+    }
+    for (name, value, default) in [
+        ("stability window", judging.stability, 5),
+        ("settle time", judging.settle, 30),
+    ] {
+        if let Some(nanos) = value.and_then(Duration::nanos)
+            && nanos != default * SECOND
+        {
+            let value = value.map(|value| value.to_string()).unwrap_or_default();
+            list.push(format!("{name}: {value} of drill time, from the scenario (default {default} s)"));
+        }
+    }
+    list
+}
+
+fn unless_stated(list: &mut Vec<String>, name: &str, text: &str, status: Status, place: &str) {
+    match status {
+        Status::Stated => {}
+        Status::Derived => list.push(format!("{name}: {text}, derived from {place}")),
+        Status::Assumed => list.push(format!("{name}: {text}, assumed ({place})")),
+    }
+}
+
+/// What played the part of what the plan names.
+pub(super) fn stand_ins(drill: &Drill) -> Vec<StandIn> {
+    let mut list = Vec::new();
+    for name in drill.components() {
+        if let Some(component) = drill.plan.components.get(name) {
+            let drilled = match component.kind {
+                ComponentKind::Objects => "firedrill's own S3 server, a local process",
+                _ => "a local Postgres server",
+            };
+            list.push(StandIn {
+                planned: title(name, component),
+                drilled: drilled.to_owned(),
+            });
+        }
+    }
+    if drill.scenario.backup.store.is_some() {
+        let database = component_backed_up(drill).unwrap_or_default();
+        let mut places: Vec<&str> = Vec::new();
+        for policy in drill.plan.backups.values() {
+            if policy.of.iter().any(|component| component == database) {
+                places.extend(policy.places.iter().map(String::as_str));
+            }
+        }
+        places.dedup();
+        let planned = if places.is_empty() {
+            "the plan's backup store".to_owned()
+        } else {
+            places.join(", ")
+        };
+        list.push(StandIn {
+            planned,
+            drilled: "firedrill's own S3 server, a local process".to_owned(),
+        });
+        list.push(StandIn {
+            planned: "the plan's backup tool".to_owned(),
+            drilled: "firedrill's reference backup tool".to_owned(),
+        });
+    }
+    list.push(StandIn {
+        planned: "the company's application and its users".to_owned(),
+        drilled: "firedrill's sample application under open-loop load".to_owned(),
+    });
+    list.extend(super::tiers::stand_ins(drill));
+    if let Some(disaster) = drill.disaster() {
+        let drilled = match disaster.automated {
+            Automation::Yes => "nobody: the plan calls this disaster automated",
+            _ => "time credited as the plan allows it, not measured",
+        };
+        list.push(StandIn {
+            planned: "people who respond and decide".to_owned(),
+            drilled: drilled.to_owned(),
+        });
+    }
+    list.extend(drill.scenario.stand_ins.iter().cloned());
+    list
+}
+
+/// What the verdict says nothing about.
+pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
+    let mut list = Vec::new();
+    let held = drill.components();
+    for (name, component) in &drill.plan.components {
+        if !held.contains(name.as_str()) {
+            list.push(format!("{} is not part of the drill", title(name, component)));
+        } else if !drill.hits(name) {
+            let title = title(name, component);
+            list.push(format!("loss of {title} is shown, not judged: the plan's disaster does not hit it"));
+        }
+    }
+    for tier in &drill.plan.tiers {
+        if !drill.scenario.tiers.contains_key(&tier.level) {
+            list.push(format!("tier {} ({}) has no load", tier.level, tier.services.join(", ")));
+        }
+    }
+    let planned: Vec<&str> = drill
+        .plan
+        .sites
+        .keys()
+        .map(String::as_str)
+        .collect();
+    if planned.len() > 1 {
+        list.push(format!(
+            "distance between sites ({}): all processes of the drill run on one machine",
+            listed(&planned)
+        ));
+    }
+    if let Some(moving) = moving::of_database(drill)
+        && moving.by == By::Wal
+        && drill.twin.is_none()
+        && !drill
+            .plan
+            .backups
+            .values()
+            .any(|policy| policy.kind == crate::plan::BackupKind::Wal)
+    {
+        list.push("WAL shipping is the scenario's: the plan has no policy for it".to_owned());
+    }
+    list.push("power loss: killing a process leaves what the kernel holds in its cache".to_owned());
+    list.push("data of production size: restore time grows with it".to_owned());
+    list.extend(drill.scenario.not_covered.iter().cloned());
+    list
+}
+
+fn title(name: &str, component: &Component) -> String {
+    match &component.title {
+        Some(title) => format!("{title} ({name})"),
+        None => name.to_owned(),
+    }
+}

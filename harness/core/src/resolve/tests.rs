@@ -1,0 +1,1 @@
+//! Shipped plans and scenarios resolve; each mistake is drawn at its place.
