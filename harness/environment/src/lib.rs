@@ -1,1 +1,33 @@
 //! Sites, services and links that a drill runs on, and what they can do.
+//!
+//! The one idea: a service offers small capabilities, and everything that a run starts hangs under one supervising
+//! process with a journal, so that whatever happens to the harness, nothing is left behind.
+
+pub mod capabilities;
+pub mod capability;
+pub mod clean;
+pub mod doctor;
+mod error;
+mod journal;
+pub mod local;
+pub mod postgres;
+pub mod process;
+mod runtime;
+pub mod s3;
+mod secret;
+mod shape;
+mod shared_memory;
+pub mod supervise;
+mod supervisor;
+mod user;
+
+pub use capabilities::Capability;
+pub use capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, Shape, State};
+pub use error::EnvironmentError;
+pub use local::{Application, Local, LocalOptions, Postgres, PostgresOptions, Progress, Store};
+pub use postgres::connection::Connection;
+pub use postgres::{Build, Origin, PostgresChoice, Source};
+pub use s3::s3_main;
+pub use secret::Secret;
+pub use supervise::supervise_main;
+pub use user::Account;

@@ -1,0 +1,146 @@
+//! `clean`: ends and removes what dead runs left, where even their supervisor could not; and releases kept runs.
+//!
+//! A run is dead when the lock on its lease is free. Nothing is killed by its pid alone, and nothing is removed that a
+//! journal in a runtime directory of ours does not name.
+
+use crate::journal::Remains;
+use crate::process::{self, Identity, Status};
+use crate::runtime::{self, Found, JOURNAL, RELEASE};
+use crate::supervise::sweep;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long a released run may take to end.
+const RELEASE_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Which runs to clean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// Every dead run. Live ones, kept ones among them, are left alone.
+    Dead,
+    /// The run of this runtime directory or its name (`fd-...`): cleaned if dead, released if it is being kept.
+    Run(PathBuf),
+}
+
+/// What became of one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Its runtime directory.
+    pub runtime: PathBuf,
+    /// How many processes of it were ended.
+    pub processes: usize,
+    /// Whether nothing of it is left.
+    pub complete: bool,
+}
+
+/// A run that is being kept for someone to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its runtime directory.
+    pub runtime: PathBuf,
+}
+
+/// The runs that are kept until `clean` names them.
+#[must_use]
+pub fn kept() -> Vec<Kept> {
+    let live = runtime::find().into_iter().filter_map(|found| match found {
+        Found::Live(path) => Some(path),
+        Found::Dead(..) => None,
+    });
+    let held = live.filter(|path| Remains::read(&path.join(JOURNAL)).is_ok_and(|remains| remains.hold));
+    held.map(|runtime| Kept { runtime }).collect()
+}
+
+/// Cleans what `filter` names. Takes up to some ten seconds; blocks.
+#[must_use]
+pub fn clean(filter: &Filter) -> Vec<Cleaned> {
+    let named = |path: &Path| match filter {
+        Filter::Dead => true,
+        Filter::Run(run) => path == run || path.file_name().is_some_and(|name| name == run.as_os_str()),
+    };
+    let mut cleaned = Vec::new();
+    for found in runtime::find() {
+        match found {
+            Found::Dead(path, lease) if named(&path) => {
+                cleaned.push(sweep_runtime(&path));
+                drop(lease);
+            }
+            Found::Live(path) if *filter != Filter::Dead && named(&path) => cleaned.extend(release(&path)),
+            _ => {}
+        }
+    }
+    cleaned
+}
+
+/// Tells a kept run to end, and waits until it has. None: it is not kept, a drill is at work there.
+fn release(path: &Path) -> Option<Cleaned> {
+    if !Remains::read(&path.join(JOURNAL)).is_ok_and(|remains| remains.hold) {
+        return None;
+    }
+    let processes = strays(path, &Remains::read(&path.join(JOURNAL)).ok()?).len();
+    std::fs::write(path.join(RELEASE), b"").ok()?;
+    let deadline = Instant::now() + RELEASE_DEADLINE;
+    while path.exists() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(Cleaned {
+        runtime: path.to_path_buf(),
+        processes,
+        complete: !path.exists(),
+    })
+}
+
+/// Ends and removes the run of a runtime directory whose supervisor is dead. The caller has made sure that it is.
+pub(crate) fn sweep_runtime(path: &Path) -> Cleaned {
+    let mut remains = Remains::read(&path.join(JOURNAL)).unwrap_or_default();
+    let mut left = 0;
+    let mut ended = 0;
+    // Processes and shared memory of another boot are gone, and their numbers mean others now.
+    if remains.boot == process::boot() {
+        let known = remains.clone();
+        let first = strays(path, &known);
+        ended = first.len();
+        for status in &first {
+            remains.note_all(crate::supervise::shared_memory_of(status.identity.pid));
+        }
+        left = sweep::end_processes(&mut remains, || strays(path, &known), || {});
+        if left == 0 {
+            sweep::remove_shared_memory(&remains);
+        }
+    }
+    let complete = left == 0 && sweep::remove_directories(&remains, path);
+    Cleaned {
+        runtime: path.to_path_buf(),
+        processes: ended,
+        complete,
+    }
+}
+
+/// The processes of a run whose supervisor is dead: those that the journal names, what is below them, and those that
+/// work inside the runtime directory running a program that the journal names (a shell that someone left there is not
+/// one of them).
+fn strays(runtime: &Path, remains: &Remains) -> Vec<Status> {
+    let all = process::all();
+    let mut found: Vec<Status> = Vec::new();
+    let mut seen: HashSet<Identity> = HashSet::new();
+    let us = std::process::id().cast_signed();
+    for status in &all {
+        let identity = status.identity;
+        let named = || remains.processes.contains(&identity);
+        let inside = || {
+            process::working_directory(identity.pid).is_some_and(|directory| directory.starts_with(runtime))
+                && process::executable(identity.pid)
+                    .is_some_and(|program| remains.programs.contains(&program) || program.starts_with(runtime))
+        };
+        if identity.pid != us && (named() || inside()) {
+            let below = process::descendants(identity.pid);
+            for status in std::iter::once(*status).chain(below) {
+                if status.identity.pid != us && seen.insert(status.identity) {
+                    found.push(status);
+                }
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,312 @@
+//! The local environment: services as processes of this machine, under one supervisor, in one runtime directory.
+
+mod command;
+mod files;
+mod program;
+mod server;
+mod service;
+
+pub use program::{Application, Store};
+pub use server::{Postgres, PostgresOptions};
+
+use crate::error::{EnvironmentError, Result};
+use crate::postgres::{Build, PostgresChoice};
+use crate::runtime::{JOURNAL, Runtime};
+use crate::secret::Secret;
+use crate::supervisor::Supervisor;
+use crate::user::{Account, can_reach};
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Told in plain words what takes long, such as a download.
+pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How to open a local environment.
+#[derive(Clone)]
+pub struct LocalOptions {
+    /// The firedrill binary; it is started again for the supervisor, the store and the application.
+    pub binary: PathBuf,
+    /// Which Postgres.
+    pub postgres: PostgresChoice,
+    /// Whether all stays up when the harness ends, until `clean` releases it.
+    pub keep: bool,
+    /// Where the services' logs go, such as the run's `logs/`; in the runtime directory, and removed with it, if none.
+    pub logs: Option<PathBuf>,
+    /// Told what takes long.
+    pub progress: Option<Progress>,
+}
+
+impl LocalOptions {
+    /// Postgres as found on the machine, nothing kept, no logs kept.
+    #[must_use]
+    pub fn new(binary: impl Into<PathBuf>) -> Self {
+        Self {
+            binary: binary.into(),
+            postgres: PostgresChoice::default(),
+            keep: false,
+            logs: None,
+            progress: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for LocalOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalOptions")
+            .field("binary", &self.binary)
+            .field("postgres", &self.postgres)
+            .field("keep", &self.keep)
+            .field("logs", &self.logs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all services of one environment share.
+pub(crate) struct Site {
+    pub(crate) runtime: Runtime,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) account: Option<Account>,
+    pub(crate) build: Build,
+    pub(crate) binary: PathBuf,
+    pub(crate) logs: PathBuf,
+    pub(crate) password: Secret,
+    names: Mutex<HashSet<String>>,
+}
+
+/// The local environment of one run. [`Local::close`] cleans up and says whether all is gone; a dropped or killed
+/// harness is cleaned up after by the supervisor, without anyone waiting.
+pub struct Local {
+    site: Arc<Site>,
+    keep: bool,
+}
+
+impl Local {
+    /// Finds (or fetches) Postgres, makes the runtime directory and starts the supervisor.
+    ///
+    /// # Errors
+    /// The machine lacks something (the text says what to do), or the supervisor does not start.
+    pub async fn open(options: LocalOptions) -> Result<Self> {
+        let account = Account::choose()?;
+        let build = crate::postgres::choose(&options.postgres, options.progress.as_ref()).await?;
+        let runtime = Runtime::create(account.as_ref())?;
+        let path = runtime.path.clone();
+        let (binary, build, logs) = match furnish(&path, &options, account.as_ref(), build) {
+            Ok(furnished) => furnished,
+            Err(error) => {
+                let _ = fs::remove_dir_all(&path);
+                return Err(error);
+            }
+        };
+        let started = Supervisor::start(&options.binary, &path.join(JOURNAL), &logs.join("supervise.log"));
+        let supervisor = match started {
+            Ok(supervisor) => supervisor,
+            Err(error) => {
+                let _ = fs::remove_dir_all(&path);
+                return Err(error);
+            }
+        };
+        let site = Site {
+            runtime,
+            supervisor,
+            account,
+            build,
+            binary,
+            logs,
+            password: Secret::random()?,
+            names: Mutex::new(HashSet::new()),
+        };
+        // The first order, so that a supervisor that did not come up is noticed here.
+        let first = if options.keep {
+            site.supervisor.hold().await
+        } else {
+            site.supervisor.observe().await
+        };
+        if let Err(error) = first {
+            let log = service::tail(&site.logs.join("supervise.log"));
+            let _ = fs::remove_dir_all(&site.runtime.path);
+            return Err(EnvironmentError::Start {
+                service: "supervise".into(),
+                reason: error.to_string(),
+                log,
+            });
+        }
+        Ok(Self {
+            site: Arc::new(site),
+            keep: options.keep,
+        })
+    }
+
+    /// A host for a Postgres cluster: its directory, user and settings. Nothing runs and no data is there until
+    /// [`Postgres::initdb`] or a restore has made some.
+    ///
+    /// # Errors
+    /// The name is taken or cannot be used.
+    pub fn postgres(&self, name: &str, options: PostgresOptions) -> Result<Postgres> {
+        Postgres::new(&self.site, name, options)
+    }
+
+    /// A host for an S3 store; start it to have it.
+    ///
+    /// # Errors
+    /// The name is taken or cannot be used.
+    pub fn store(&self, name: &str) -> Result<Store> {
+        Store::new(&self.site, name)
+    }
+
+    /// A host for the application; `config` is written to its `--config` file at each start, with `listen` and
+    /// `ready_file` filled in.
+    ///
+    /// # Errors
+    /// The name is taken or cannot be used.
+    pub fn application(&self, name: &str, config: serde_json::Value) -> Result<Application> {
+        Application::new(&self.site, name, config)
+    }
+
+    /// The Postgres in use, with version, origin and digest.
+    #[must_use]
+    pub fn build(&self) -> &Build {
+        &self.site.build
+    }
+
+    /// Where all of the run's services live.
+    #[must_use]
+    pub fn runtime_directory(&self) -> &Path {
+        &self.site.runtime.path
+    }
+
+    /// The firedrill binary where the services' user can run it, as for `archive_command`.
+    #[must_use]
+    pub fn binary(&self) -> &Path {
+        &self.site.binary
+    }
+
+    /// The user that services run as, if not our own.
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        self.site.account.as_ref()
+    }
+
+    /// Where the services' logs are.
+    #[must_use]
+    pub fn logs(&self) -> &Path {
+        &self.site.logs
+    }
+
+    /// Has `directory`, outside the runtime directory, removed with the run, whatever happens.
+    ///
+    /// # Errors
+    /// The supervisor refuses or is gone.
+    pub async fn own_directory(&self, directory: &Path) -> Result<()> {
+        self.site.supervisor.register(directory).await
+    }
+
+    /// Ends every process of the run and removes what they used. Where the run is kept, it only lets go.
+    ///
+    /// # Errors
+    /// Something could not be ended or removed; the text says what to do.
+    pub async fn close(self) -> Result<()> {
+        if self.keep {
+            // Supervise holds on by itself once the pipe ends, which it does with the last service object.
+            return Ok(());
+        }
+        let path = self.site.runtime.path.clone();
+        if self.site.supervisor.end().await && !path.exists() {
+            return Ok(());
+        }
+        // The supervisor was killed, or left something: do its work here. Its lease is ours to ignore.
+        let swept = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || crate::clean::sweep_runtime(&path)
+        });
+        match swept.await {
+            Ok(cleaned) if cleaned.complete => Ok(()),
+            _ => Err(EnvironmentError::Supervisor(format!(
+                "could not clean up {}; run `firedrill clean`, and see {}",
+                path.display(),
+                self.site.logs.join("supervise.log").display()
+            ))),
+        }
+    }
+}
+
+impl Site {
+    /// Makes the directory of a service, owned by the services' user.
+    pub(crate) fn service_directory(&self, name: &str) -> Result<PathBuf> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let reserved = ["bin", "logs", "exec", "postgres-build"].contains(&name);
+        if name.is_empty() || name.len() > 20 || !name.bytes().all(plain) || reserved {
+            return Err(EnvironmentError::Invalid(format!(
+                "`{name}` cannot name a service: expected 1 to 20 of a-z, 0-9 and `-`, and not bin, logs, exec or \
+                 postgres-build"
+            )));
+        }
+        if !self
+            .names
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.into())
+        {
+            return Err(EnvironmentError::Invalid(format!(
+                "there is a service `{name}` already"
+            )));
+        }
+        let directory = self.runtime.path.join(name);
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&directory)
+            .map_err(EnvironmentError::path("make", &directory))?;
+        crate::user::give(self.account.as_ref(), &directory)?;
+        Ok(directory)
+    }
+
+    pub(crate) fn user(&self) -> Option<(u32, u32)> {
+        self.account.as_ref().map(|account| (account.uid, account.gid))
+    }
+}
+
+/// Puts into a new runtime directory what services need there: the binary, a Postgres they can reach, a place for logs.
+fn furnish(
+    runtime: &Path,
+    options: &LocalOptions,
+    account: Option<&Account>,
+    build: Build,
+) -> Result<(PathBuf, Build, PathBuf)> {
+    let directory = |name: &str, mode: u32| {
+        let path = runtime.join(name);
+        DirBuilder::new()
+            .mode(mode)
+            .create(&path)
+            .map_err(EnvironmentError::path("make", &path))
+            .map(|()| path)
+    };
+    directory("exec", 0o700)?;
+    let bin = directory("bin", 0o711)?;
+    fs::set_permissions(&bin, Permissions::from_mode(0o711)).map_err(EnvironmentError::path("open up", &bin))?;
+    let binary = bin.join("firedrill");
+    // A link costs nothing, but works only within one file system and keeps the mode of the original.
+    let executable = options
+        .binary
+        .metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o005 == 0o005);
+    if !executable || fs::hard_link(&options.binary, &binary).is_err() {
+        fs::copy(&options.binary, &binary).map_err(EnvironmentError::path("copy", &options.binary))?;
+        fs::set_permissions(&binary, Permissions::from_mode(0o755))
+            .map_err(EnvironmentError::path("make executable", &binary))?;
+    }
+    let build = if can_reach(account, &build.directory) {
+        build
+    } else {
+        build.copied_to(&runtime.join("postgres-build"))?
+    };
+    let logs = match &options.logs {
+        Some(logs) => {
+            fs::create_dir_all(logs).map_err(EnvironmentError::path("make", logs))?;
+            logs.canonicalize().map_err(EnvironmentError::path("find", logs))?
+        }
+        None => directory("logs", 0o700)?,
+    };
+    Ok((binary, build, logs))
+}

@@ -1,0 +1,292 @@
+//! `firedrill supervise`: the process under which everything of a run hangs.
+//!
+//! It lives for one thing: when the pipe from the harness ends, for whatever reason, it ends its whole tree and removes
+//! what the journal names. It is a child subreaper, so that what loses its parent becomes its child, and it stands in a
+//! session of its own, so that Ctrl-C on the terminal does not reach it. It is one thread, besides the reader of the
+//! pipe: who spawns also collects, and nobody can take an exit status away from the standard library.
+
+pub(crate) mod sweep;
+pub(crate) mod wire;
+
+use crate::journal::{Entry, Journal};
+use crate::process::{self, Identity};
+use crate::runtime::{RELEASE, share_lease};
+use crate::shared_memory;
+use rustix::process::{WaitOptions, getpid, set_child_subreaper, setsid, waitpid};
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+use wire::{Answer, Message, Order, Request, Spawn};
+
+/// How often children are collected; an exit is told at most this late.
+const TICK: Duration = Duration::from_millis(10);
+/// How often shared memory is looked for. What a drill does on purpose is looked for just before, too.
+const OBSERVE_EVERY: Duration = Duration::from_millis(500);
+/// Longest request.
+const REQUEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Runs `supervise --journal FILE`, where FILE lies in a runtime directory: serves the harness over standard input and
+/// output until the input ends, then cleans up. Returns success when nothing was left behind.
+#[must_use]
+pub fn supervise_main(args: Vec<String>) -> ExitCode {
+    let journal = match args.as_slice() {
+        [flag, path] if flag == "--journal" => PathBuf::from(path),
+        _ => {
+            eprintln!("supervise is started by firedrill itself: expected --journal FILE");
+            return ExitCode::from(2);
+        }
+    };
+    match Supervise::begin(&journal).and_then(Supervise::serve) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(4),
+        Err(error) => {
+            eprintln!("supervise: {}: {error}", journal.display());
+            ExitCode::from(4)
+        }
+    }
+}
+
+struct Supervise {
+    runtime: PathBuf,
+    journal: Journal,
+    requests: Receiver<Request>,
+    children: HashMap<i32, Identity>,
+    _lease: File,
+}
+
+impl Supervise {
+    fn begin(journal_path: &Path) -> io::Result<Self> {
+        let invalid = || {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the journal must lie in a runtime directory",
+            )
+        };
+        let runtime = journal_path
+            .parent()
+            .filter(|path| path.is_absolute())
+            .ok_or_else(invalid)?
+            .to_path_buf();
+        // A handler that does nothing, not SIG_IGN: children would inherit that.
+        for signal in [1, 2, 3, 10, 12, 14, 15] {
+            signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
+        }
+        // Fails only where we lead a group already, which serves the same end.
+        let _ = setsid();
+        set_child_subreaper(Some(getpid()))?;
+        let lease = share_lease(&runtime)?;
+        let mut journal = Journal::create(journal_path)?;
+        let us = Identity::of(getpid().as_raw_pid()).ok_or_else(|| io::Error::other("/proc is not mounted"))?;
+        let since = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        journal.write(Entry::Run {
+            boot: process::boot(),
+            supervise: us,
+            since,
+        })?;
+        let (send, requests) = mpsc::sync_channel(64);
+        std::thread::Builder::new().name("requests".into()).spawn(move || {
+            let mut input = BufReader::new(io::stdin());
+            let mut line = Vec::new();
+            loop {
+                line.clear();
+                match input.by_ref().take(REQUEST_BYTES_MAX).read_until(b'\n', &mut line) {
+                    Ok(count) if count > 0 && line.ends_with(b"\n") => {}
+                    // The harness is gone.
+                    _ => return,
+                }
+                match serde_json::from_slice::<Request>(&line) {
+                    Ok(request) => {
+                        if send.send(request).is_err() {
+                            return;
+                        }
+                    }
+                    // Not its text: it may hold a secret.
+                    Err(error) => eprintln!("supervise: a request that cannot be read, at column {}", error.column()),
+                }
+            }
+        })?;
+        Ok(Self {
+            runtime,
+            journal,
+            requests,
+            children: HashMap::new(),
+            _lease: lease,
+        })
+    }
+
+    fn serve(mut self) -> io::Result<bool> {
+        let mut observed = Instant::now();
+        loop {
+            match self.requests.recv_timeout(TICK) {
+                Ok(request) => self.answer(request),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            self.collect();
+            if observed.elapsed() >= OBSERVE_EVERY {
+                let _ = self.observe();
+                observed = Instant::now();
+            }
+        }
+        while self.journal.remains().hold && self.runtime.exists() && !self.runtime.join(RELEASE).exists() {
+            std::thread::sleep(TICK * 10);
+            self.collect();
+            if observed.elapsed() >= OBSERVE_EVERY {
+                let _ = self.observe();
+                observed = Instant::now();
+            }
+        }
+        Ok(self.finish())
+    }
+
+    fn answer(&mut self, request: Request) {
+        let result = match request.order {
+            Order::Spawn(spawn) => self.spawn(&spawn).map(Answer::Spawned),
+            Order::Observe => self.observe().map(|()| Answer::Done),
+            Order::Register(path) if path.is_absolute() && path.parent().is_some() => {
+                self.journal.write(Entry::Directory { path }).map(|()| Answer::Done)
+            }
+            Order::Register(path) => Err(io::Error::other(format!(
+                "{} is not a directory that a run may own",
+                path.display()
+            ))),
+            Order::Hold => self.journal.write(Entry::Hold).map(|()| Answer::Done),
+        };
+        tell(&Message::Reply {
+            id: request.id,
+            result: result.map_err(|error| error.to_string()),
+        });
+    }
+
+    fn spawn(&mut self, spawn: &Spawn) -> io::Result<Identity> {
+        // Canonical, since that is what the process table will show.
+        let program = find_program(&spawn.program)?;
+        let shown = program.canonicalize().unwrap_or_else(|_| program.clone());
+        self.journal.write(Entry::Program { path: shown })?;
+        if let Some((uid, _)) = spawn.user {
+            self.journal.write(Entry::User { uid })?;
+        }
+        let log = |path: &Path| OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        let mut command = Command::new(&program);
+        command
+            .args(&spawn.args)
+            .env_clear()
+            .envs(spawn.env.iter().cloned())
+            .current_dir(&spawn.directory)
+            .stdin(Stdio::null())
+            .stdout(log(&spawn.stdout)?)
+            .stderr(log(&spawn.stderr)?)
+            .process_group(0);
+        if let Some((uid, gid)) = spawn.user {
+            command.uid(uid).gid(gid);
+        }
+        let child = command.spawn().map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!(
+                    "cannot start {} in {}: {error}",
+                    program.display(),
+                    spawn.directory.display()
+                ),
+            )
+        })?;
+        // It is ours and uncollected, so the pid is still its own, dead or alive.
+        let identity =
+            Identity::of(child.id().cast_signed()).ok_or_else(|| io::Error::other("/proc is not readable"))?;
+        self.children.insert(identity.pid, identity);
+        self.journal.write(Entry::Process { identity })?;
+        Ok(identity)
+    }
+
+    /// Collects whoever has ended: children that we started, and orphans that became ours.
+    fn collect(&mut self) {
+        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+            if let Some(identity) = self.children.remove(&pid.as_raw_pid()) {
+                tell(&Message::Exited {
+                    identity,
+                    code: status.exit_status(),
+                    signal: status.terminating_signal(),
+                });
+            }
+        }
+    }
+
+    /// Writes down the shared memory that our clusters have now.
+    fn observe(&mut self) -> io::Result<()> {
+        for pid in self.children.keys().copied().collect::<Vec<_>>() {
+            for entry in shared_memory_of(pid) {
+                self.journal.write(entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> bool {
+        let us = getpid().as_raw_pid();
+        let mut remains = self.journal.remains().clone();
+        for status in process::descendants(us) {
+            remains.note_all(shared_memory_of(status.identity.pid));
+        }
+        let children = &mut self.children;
+        let left = sweep::end_processes(
+            &mut remains,
+            || process::descendants(us),
+            || {
+                while let Ok(Some((pid, _))) = waitpid(None, WaitOptions::NOHANG) {
+                    children.remove(&pid.as_raw_pid());
+                }
+            },
+        );
+        if left > 0 {
+            eprintln!("supervise: {left} processes could not be ended");
+            return false;
+        }
+        sweep::remove_shared_memory(&remains);
+        sweep::remove_directories(&remains, &self.runtime)
+    }
+}
+
+/// The shared memory that a process of ours shows, if it is a postmaster or one of its children.
+pub(crate) fn shared_memory_of(pid: i32) -> Vec<Entry> {
+    if !process::executable(pid).is_some_and(|program| program.file_name().is_some_and(|name| name == "postgres")) {
+        return Vec::new();
+    }
+    let mut entries: Vec<Entry> = shared_memory::mapped_by(pid)
+        .into_iter()
+        .map(|file| Entry::Shared { file })
+        .collect();
+    let segment = process::working_directory(pid).and_then(|data| shared_memory::segment_of(&data));
+    entries.extend(segment.map(|(id, key)| Entry::Segment { id, key }));
+    entries
+}
+
+fn find_program(program: &Path) -> io::Result<PathBuf> {
+    if program.components().count() > 1 {
+        return Ok(program.to_path_buf());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|found| found.is_file())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is not on PATH", program.display())))
+}
+
+fn tell(message: &Message) {
+    if let Ok(mut line) = serde_json::to_vec(message) {
+        line.push(b'\n');
+        // Whether the harness still listens does not matter to the children.
+        let mut output = io::stdout().lock();
+        let _ = output.write_all(&line).and_then(|()| output.flush());
+    }
+}
