@@ -1,0 +1,204 @@
+//! What a step of a procedure does: one file per action, each on what the team has at hand.
+
+mod fence;
+mod hold;
+mod mode;
+mod release;
+mod repoint;
+mod restore;
+mod start;
+mod validate;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use firedrill_core::scenario::Action;
+use firedrill_environment::EnvironmentError;
+
+use crate::application::ApplicationError;
+use crate::team::Team;
+
+/// Why a step did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// A name that the drill does not have.
+    #[error("found {what} `{name}`, expected one of: {known}")]
+    Unknown {
+        /// What kind of thing.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// Those there are.
+        known: String,
+    },
+    /// Hold and release work on the one application.
+    #[error("found {found} applications, expected exactly one for a step that names none")]
+    Applications {
+        /// How many there are.
+        found: usize,
+    },
+    /// Nothing to restore from.
+    #[error("there is no backup repository; give the scenario a `backup` section with a store")]
+    NoRepository,
+    /// No such way between the two.
+    #[error("there is no {route} route from application `{application}` to database `{database}`")]
+    NoRoute {
+        /// From.
+        application: String,
+        /// To.
+        database: String,
+        /// Which.
+        route: String,
+    },
+    /// The catalogue has nothing that fits.
+    #[error("the catalogue holds no complete {wanted}; it holds: {found}")]
+    NoBackup {
+        /// What was looked for.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// A target reckoned from an alert needs one.
+    #[error("the recovery target is reckoned from an alert, but no alert was raised")]
+    NoAlert,
+    /// A running service would be overwritten.
+    #[error("service `{service}` is not down: a restore would overwrite it; fence it first")]
+    NotDown {
+        /// Which.
+        service: String,
+    },
+    /// The service or the machine said no.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// The application said no.
+    #[error(transparent)]
+    Application(#[from] ApplicationError),
+    /// The backup tool said no.
+    #[error(transparent)]
+    Backup(#[from] firedrill_backup::Error),
+    /// The recovered database said no.
+    #[error("database of service `{service}`: {reason}")]
+    Database {
+        /// Which.
+        service: String,
+        /// What it said.
+        reason: String,
+    },
+    /// A figure of the scenario does not fit.
+    #[error("{0}")]
+    Figure(String),
+}
+
+/// What a step is waiting for, told in its detail when its deadline passes first.
+#[derive(Clone, Default)]
+pub(crate) struct Waiting(Arc<Mutex<String>>);
+
+impl Waiting {
+    pub(crate) fn on(&self, what: impl Into<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what.into();
+    }
+
+    pub(crate) fn words(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Does it; some words on what was done.
+pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> Result<String, ActionError> {
+    match action {
+        Action::Hold { tiers } => hold::perform(team, tiers).await,
+        Action::Release { tiers } => release::perform(team, tiers, waiting).await,
+        Action::Fence { service } => fence::perform(team, service).await,
+        Action::Restore { into, from, target } => restore::perform(team, into, *from, target, waiting).await,
+        Action::Start { service } => start::perform(team, service).await,
+        Action::Repoint {
+            application,
+            database,
+            route,
+        } => repoint::perform(team, application, database, *route).await,
+        Action::Mode { application, mode } => mode::perform(team, application, mode).await,
+        Action::Validate { application } => validate::perform(team, application, waiting).await,
+    }
+}
+
+/// Whether the team has what the action names, before anything is done. Every problem found.
+pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut need = |error: Option<ActionError>| problems.extend(error.map(|error| error.to_string()));
+    match action {
+        Action::Hold { tiers } | Action::Release { tiers } => {
+            need(team.the_application().err());
+            if tiers.is_empty() {
+                problems.push("found no tiers, expected at least one level".into());
+            }
+            if let Ok(application) = team.the_application() {
+                for tier in tiers {
+                    if !application.services().contains_key(tier) {
+                        let known: Vec<String> = application.services().keys().map(u8::to_string).collect();
+                        problems.push(format!("found tier {tier}, expected one of: {}", known.join(", ")));
+                    }
+                }
+            }
+            let mut sorted = tiers.clone();
+            sorted.sort_unstable();
+            if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+                problems.push("found a tier twice, expected each once".into());
+            }
+        }
+        Action::Fence { service } | Action::Start { service } => need(team.lifecycle(service).err()),
+        Action::Restore { into, target, .. } => {
+            need(team.database(into).err());
+            need(team.backups().err());
+            need(restore::margin(target).err());
+        }
+        Action::Repoint {
+            application,
+            database,
+            route,
+        } => {
+            need(team.application(application).err());
+            need(team.route(application, database, *route).err());
+        }
+        Action::Mode { application, mode } => {
+            need(team.application(application).err());
+            if !mode::MODES.contains(&mode.as_str()) {
+                problems.push(format!(
+                    "found mode `{mode}`, expected one of: {}",
+                    mode::MODES.join(", ")
+                ));
+            }
+        }
+        Action::Validate { application } => need(team.application(application).err()),
+    }
+    problems
+}
+
+/// What it does, in words.
+pub(crate) fn words(action: &Action) -> String {
+    let levels = |tiers: &[u8]| {
+        let levels: Vec<String> = tiers.iter().map(u8::to_string).collect();
+        format!(
+            "{} {}",
+            if levels.len() == 1 { "tier" } else { "tiers" },
+            levels.join(", ")
+        )
+    };
+    match action {
+        Action::Hold { tiers } => format!("hold {}", levels(tiers)),
+        Action::Release { tiers } => format!("release {}", levels(tiers)),
+        Action::Fence { service } => format!("fence {service}"),
+        Action::Restore { into, from, .. } => format!("restore {} into {into}", restore::source(*from)),
+        Action::Start { service } => format!("start {service}"),
+        Action::Repoint {
+            application,
+            database,
+            route,
+        } => {
+            format!(
+                "repoint {application} to {database} by the {} route",
+                format!("{route:?}").to_lowercase()
+            )
+        }
+        Action::Mode { application, mode } => format!("set {application} to {mode}"),
+        Action::Validate { application } => format!("validate {application}"),
+    }
+}

@@ -1,0 +1,251 @@
+//! An alert rule: so many unhealthy checks in a row raise it, a healthy one clears it. Pure.
+
+use firedrill_core::plan::{AlertRule, ProbeKind, Threshold};
+use firedrill_core::stamp::Nanos;
+
+use super::probe::{Measure, Seen};
+use crate::figure;
+
+/// What a check did to a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    Raised,
+    Cleared,
+}
+
+/// A limit beyond which a measuring check is unhealthy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// Parts per million.
+    Share { ppm: u32, reaching: bool },
+    /// Nanoseconds: of drill time for an answer (never scaled), of plan time for a backup's age.
+    Duration { nanos: Nanos, reaching: bool },
+}
+
+impl Bound {
+    fn is_beyond(self, measure: Option<Measure>) -> bool {
+        let over = |found: i128, limit: i128, reaching: bool| found > limit || (reaching && found == limit);
+        match (self, measure) {
+            (Bound::Share { ppm, reaching }, Some(Measure::Share { failed, of })) => over(
+                i128::from(failed) * 1_000_000,
+                i128::from(ppm) * i128::from(of),
+                reaching,
+            ),
+            (Bound::Duration { nanos, reaching }, Some(Measure::Took(took))) => {
+                over(took.into(), nanos.into(), reaching)
+            }
+            (Bound::Duration { nanos, reaching }, Some(Measure::Age(age))) => over(age, nanos.into(), reaching),
+            // Nothing was measured: the check itself said healthy or not.
+            _ => false,
+        }
+    }
+}
+
+/// One rule and how far it has come.
+#[derive(Clone, Debug)]
+pub(crate) struct Rule {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) failures: u32,
+    pub(crate) bound: Option<Bound>,
+    in_a_row: u32,
+    timed_out_in_a_row: u32,
+    raised: bool,
+}
+
+impl Rule {
+    /// From the plan's rule for a check of this kind. The error says what was found and expected.
+    pub(crate) fn new(name: &str, rule: &AlertRule, probe: &ProbeKind) -> Result<Rule, String> {
+        let failures = figure::value(&rule.failures)
+            .filter(|failures| *failures > 0)
+            .ok_or_else(|| format!("alert `{name}`: found no failures in a row, expected a count of at least 1"))?;
+        let bound = match (&rule.when, probe) {
+            (None, ProbeKind::ErrorRate | ProbeKind::BackupAge) => {
+                return Err(format!(
+                    "alert `{name}`: check `{}` measures, so the rule needs a threshold (`when`), found none",
+                    rule.check
+                ));
+            }
+            (None, _) => None,
+            (Some(Threshold::Share(figure)), ProbeKind::ErrorRate) => {
+                let share = figure::value(figure).ok_or_else(|| {
+                    format!("alert `{name}`: found no figure in `when`, expected a share such as `5 %`")
+                })?;
+                Some(Bound::Share {
+                    ppm: share.ppm,
+                    reaching: figure::reaching_is_beyond(figure),
+                })
+            }
+            (
+                Some(Threshold::Duration(figure)),
+                ProbeKind::Http(_) | ProbeKind::DatabaseConnect(_) | ProbeKind::BackupAge,
+            ) => {
+                let nanos = figure::nanos(figure, &format!("alert `{name}`, `when`"))?;
+                Some(Bound::Duration {
+                    nanos,
+                    reaching: figure::reaching_is_beyond(figure),
+                })
+            }
+            (Some(Threshold::Share(_)), _) => {
+                return Err(format!(
+                    "alert `{name}`: found a share in `when`, but check `{}` measures time: expected a duration",
+                    rule.check
+                ));
+            }
+            (Some(Threshold::Duration(_)), ProbeKind::ErrorRate) => {
+                return Err(format!(
+                    "alert `{name}`: found a duration in `when`, but check `{}` measures a share: expected one such as `5 %`",
+                    rule.check
+                ));
+            }
+        };
+        let (in_a_row, timed_out_in_a_row, raised) = (0, 0, false);
+        Ok(Rule {
+            name: name.into(),
+            kind: rule.kind.clone(),
+            failures,
+            bound,
+            in_a_row,
+            timed_out_in_a_row,
+            raised,
+        })
+    }
+
+    /// Whether the rule takes this for healthy.
+    pub(crate) fn is_healthy(&self, seen: &Seen) -> bool {
+        seen.healthy && !self.bound.is_some_and(|bound| bound.is_beyond(seen.measure))
+    }
+
+    /// Takes one check in.
+    pub(crate) fn observe(&mut self, seen: &Seen) -> Option<Change> {
+        if self.is_healthy(seen) {
+            self.in_a_row = 0;
+            self.timed_out_in_a_row = 0;
+            return std::mem::take(&mut self.raised).then_some(Change::Cleared);
+        }
+        self.in_a_row = self.in_a_row.saturating_add(1);
+        self.timed_out_in_a_row = self.timed_out_in_a_row.saturating_add(u32::from(seen.timed_out));
+        if self.raised || self.in_a_row < self.failures {
+            return None;
+        }
+        self.raised = true;
+        Some(Change::Raised)
+    }
+
+    /// Checks of the present row of unhealthy ones that waited their timeout out.
+    pub(crate) fn timed_out_in_a_row(&self) -> u32 {
+        self.timed_out_in_a_row
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firedrill_core::stamp::{HOUR, SECOND};
+
+    fn rule(failures: u32, bound: Option<Bound>) -> Rule {
+        Rule {
+            name: "r".into(),
+            kind: "k".into(),
+            failures,
+            bound,
+            in_a_row: 0,
+            timed_out_in_a_row: 0,
+            raised: false,
+        }
+    }
+
+    fn seen(healthy: bool, measure: Option<Measure>) -> Seen {
+        Seen {
+            healthy,
+            timed_out: false,
+            measure,
+            text: String::new(),
+        }
+    }
+
+    fn changes(rule: &mut Rule, pattern: &str) -> String {
+        pattern
+            .chars()
+            .map(|c| match rule.observe(&seen(c == 'h', None)) {
+                Some(Change::Raised) => 'R',
+                Some(Change::Cleared) => 'C',
+                None => '.',
+            })
+            .collect()
+    }
+
+    #[test]
+    fn so_many_in_a_row_raise_once_and_one_healthy_clears() {
+        assert_eq!(changes(&mut rule(3, None), "hhuuhuuuuuhhuuu"), ".......R..C...R");
+        assert_eq!(changes(&mut rule(1, None), "uhuuh"), "RCR.C");
+    }
+
+    #[test]
+    fn a_healthy_system_never_alerts() {
+        assert!(!changes(&mut rule(1, None), &"h".repeat(1000)).contains('R'));
+        assert!(
+            !changes(&mut rule(2, None), &"hu".repeat(1000)).contains('R'),
+            "never two in a row"
+        );
+    }
+
+    #[test]
+    fn thresholds_are_exact() {
+        let share = |failed, of| seen(true, Some(Measure::Share { failed, of }));
+        let above = rule(
+            1,
+            Some(Bound::Share {
+                ppm: 50_000,
+                reaching: false,
+            }),
+        );
+        assert!(above.is_healthy(&share(1, 20)), "5 % is not above 5 %");
+        assert!(!above.is_healthy(&share(2, 20)));
+        let at_least = rule(
+            1,
+            Some(Bound::Share {
+                ppm: 50_000,
+                reaching: true,
+            }),
+        );
+        assert!(!at_least.is_healthy(&share(1, 20)));
+        let old = rule(
+            1,
+            Some(Bound::Duration {
+                nanos: 24 * HOUR,
+                reaching: false,
+            }),
+        );
+        assert!(old.is_healthy(&seen(true, Some(Measure::Age(i128::from(24 * HOUR))))));
+        assert!(!old.is_healthy(&seen(true, Some(Measure::Age(i128::from(24 * HOUR) + 1)))));
+        let slow = rule(
+            1,
+            Some(Bound::Duration {
+                nanos: 3 * SECOND,
+                reaching: false,
+            }),
+        );
+        assert!(slow.is_healthy(&seen(true, Some(Measure::Took(3 * SECOND)))));
+        assert!(!slow.is_healthy(&seen(true, Some(Measure::Took(3 * SECOND + 1)))));
+        assert!(
+            !slow.is_healthy(&seen(false, Some(Measure::Took(1)))),
+            "a failed check is not fast"
+        );
+    }
+
+    #[test]
+    fn timeouts_are_counted_within_the_row() {
+        let mut rule = rule(3, None);
+        let timed_out = Seen {
+            timed_out: true,
+            ..seen(false, None)
+        };
+        rule.observe(&timed_out);
+        rule.observe(&seen(false, None));
+        rule.observe(&timed_out);
+        assert_eq!(rule.timed_out_in_a_row(), 2);
+        rule.observe(&seen(true, None));
+        assert_eq!(rule.timed_out_in_a_row(), 0);
+    }
+}

@@ -1,0 +1,135 @@
+//! Procedures: steps with dependencies and deadlines, run on what the team has at hand.
+//!
+//! A procedure is checked whole before its first step: a name that the drill does not have must not come to light in the
+//! middle of a recovery.
+
+mod order;
+mod run;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_core::event::StepEdge;
+use firedrill_core::scenario::{Action, Procedure};
+use tokio_util::sync::CancellationToken;
+
+use crate::action;
+use crate::figure;
+use crate::team::Team;
+
+/// Steps of one procedure; more are a mistake.
+const STEPS_MAX: usize = 256;
+
+/// Why a procedure cannot be run as written. Lists every problem.
+#[derive(Debug, thiserror::Error)]
+#[error("the procedure cannot be run as written:\n  {}", problems.join("\n  "))]
+pub struct ProcedureError {
+    /// Each says what was found and what was expected.
+    pub problems: Vec<String>,
+}
+
+/// One step, ready to run.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    pub(crate) name: String,
+    pub(crate) action: Action,
+    /// Indexes of the steps that must be done first.
+    pub(crate) after: Vec<usize>,
+    pub(crate) deadline: Option<Duration>,
+}
+
+/// A procedure that has been checked against what the team has.
+#[derive(Clone, Debug)]
+pub struct Runbook {
+    deadline: Duration,
+    steps: Vec<Ready>,
+}
+
+/// How a procedure ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcedureOutcome {
+    /// Every step succeeded.
+    pub succeeded: bool,
+    /// It was cancelled from outside.
+    pub cancelled: bool,
+    /// How each step ended, in the procedure's order.
+    pub steps: Vec<StepOutcome>,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepOutcome {
+    /// Its name.
+    pub name: String,
+    /// Done, Failed, TimedOut or Skipped.
+    pub edge: StepEdge,
+    /// What it said.
+    pub detail: String,
+}
+
+impl Runbook {
+    /// Checks a procedure: names, dependencies, deadlines, and that the team has what each step needs.
+    ///
+    /// # Errors
+    /// All problems found.
+    pub fn new(procedure: &Procedure, team: &Team) -> Result<Runbook, ProcedureError> {
+        let mut problems = Vec::new();
+        let named = |name: &str, problem: String| format!("step `{name}`: {problem}");
+        if procedure.steps.len() > STEPS_MAX {
+            problems.push(format!(
+                "found {} steps, expected at most {STEPS_MAX}",
+                procedure.steps.len()
+            ));
+        }
+        let deadline = figure::drill(procedure.deadline, "the procedure's deadline").unwrap_or_else(|problem| {
+            problems.push(problem);
+            Duration::ZERO
+        });
+        let orders = order::dependencies(&procedure.steps).unwrap_or_else(|found| {
+            problems.extend(found);
+            vec![Vec::new(); procedure.steps.len()]
+        });
+        let mut steps = Vec::with_capacity(procedure.steps.len());
+        for (step, after) in procedure.steps.iter().zip(orders) {
+            let deadline = step
+                .deadline
+                .map(|deadline| figure::drill(deadline, "deadline"))
+                .transpose();
+            let deadline = deadline.unwrap_or_else(|problem| {
+                problems.push(named(&step.name, problem));
+                None
+            });
+            problems.extend(
+                action::problems(team, &step.action)
+                    .into_iter()
+                    .map(|problem| named(&step.name, problem)),
+            );
+            steps.push(Ready {
+                name: step.name.clone(),
+                action: step.action.clone(),
+                after,
+                deadline,
+            });
+        }
+        if problems.is_empty() {
+            Ok(Runbook { deadline, steps })
+        } else {
+            Err(ProcedureError { problems })
+        }
+    }
+
+    /// Runs it to its end, its deadline, or until cancelled; whatever is in work is then ended. Every step ends with an
+    /// event.
+    pub async fn run(&self, team: Arc<Team>, cancel: CancellationToken) -> ProcedureOutcome {
+        let observer = Arc::clone(&team.observer);
+        run::run(&self.steps, self.deadline, observer, cancel, move |action, waiting| {
+            let team = Arc::clone(&team);
+            async move {
+                action::perform(&team, &action, &waiting)
+                    .await
+                    .map_err(|error| error.to_string())
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,222 @@
+//! The runner: starts each step when those before it are done, several at once where nothing orders them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill_core::Event;
+use firedrill_core::event::{Edge, StepEdge};
+use firedrill_core::scenario::Action;
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::{ProcedureOutcome, Ready, StepOutcome};
+use crate::action::{self, Waiting};
+use crate::clock::instant;
+use crate::observer::Observer;
+
+/// Runs the steps; `perform` does one and says what it did, or why it failed.
+pub(crate) async fn run<P, F>(
+    steps: &[Ready],
+    deadline: Duration,
+    observer: Arc<dyn Observer>,
+    cancel: CancellationToken,
+    perform: P,
+) -> ProcedureOutcome
+where
+    P: Fn(Action, Waiting) -> F,
+    F: Future<Output = Result<String, String>> + Send + 'static,
+{
+    observer.observed(
+        instant(),
+        Event::Procedure {
+            edge: Edge::Begun,
+            succeeded: None,
+        },
+    );
+    let mut run = Run {
+        steps,
+        observer,
+        ended: vec![None; steps.len()],
+        tasks: JoinSet::new(),
+        at_work: HashMap::new(),
+    };
+    let until = Instant::now() + deadline;
+    let mut cancelled = cancel.is_cancelled();
+    while !cancelled {
+        run.skip_what_cannot_start();
+        for index in run.can_start() {
+            run.start(index, until, &perform);
+        }
+        if run.at_work.is_empty() {
+            break;
+        }
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => cancelled = true,
+            Some(joined) = run.tasks.join_next_with_id() => run.take_in(joined),
+        }
+    }
+    if cancelled {
+        run.cancel().await;
+    }
+    let observer = Arc::clone(&run.observer);
+    let steps: Vec<StepOutcome> = run.ended.into_iter().flatten().collect();
+    let succeeded = !cancelled && steps.iter().all(|step| step.edge == StepEdge::Done);
+    observer.observed(
+        instant(),
+        Event::Procedure {
+            edge: Edge::Ended,
+            succeeded: Some(succeeded),
+        },
+    );
+    ProcedureOutcome {
+        succeeded,
+        cancelled,
+        steps,
+    }
+}
+
+type Joined = Result<(Id, (StepEdge, String)), tokio::task::JoinError>;
+
+struct Run<'a> {
+    steps: &'a [Ready],
+    observer: Arc<dyn Observer>,
+    ended: Vec<Option<StepOutcome>>,
+    tasks: JoinSet<(StepEdge, String)>,
+    at_work: HashMap<Id, usize>,
+}
+
+impl Run<'_> {
+    fn edge(&self, index: usize) -> Option<StepEdge> {
+        self.ended[index].as_ref().map(|outcome| outcome.edge)
+    }
+
+    fn is_at_work(&self, index: usize) -> bool {
+        self.at_work.values().any(|at_work| *at_work == index)
+    }
+
+    fn can_start(&self) -> Vec<usize> {
+        let waits = |index: &usize| {
+            self.ended[*index].is_none()
+                && !self.is_at_work(*index)
+                && self.steps[*index]
+                    .after
+                    .iter()
+                    .all(|before| self.edge(*before) == Some(StepEdge::Done))
+        };
+        (0..self.steps.len()).filter(waits).collect()
+    }
+
+    /// A step whose predecessor did not succeed is skipped, and so is what follows it.
+    fn skip_what_cannot_start(&mut self) {
+        loop {
+            let hopeless = |index: usize| {
+                if self.ended[index].is_some() || self.is_at_work(index) {
+                    return None;
+                }
+                let not_done = |before: &&usize| self.edge(**before).is_some_and(|edge| edge != StepEdge::Done);
+                self.steps[index]
+                    .after
+                    .iter()
+                    .find(not_done)
+                    .map(|before| (index, *before))
+            };
+            let Some((index, before)) = (0..self.steps.len()).find_map(hopeless) else {
+                return;
+            };
+            self.end(
+                index,
+                StepEdge::Skipped,
+                format!("step `{}` did not succeed", self.steps[before].name),
+            );
+        }
+    }
+
+    fn start<P, F>(&mut self, index: usize, until: Instant, perform: &P)
+    where
+        P: Fn(Action, Waiting) -> F,
+        F: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        let step = &self.steps[index];
+        self.tell(index, StepEdge::Begun, String::new());
+        let own = step.deadline.map(|deadline| Instant::now() + deadline);
+        let (until, whose) = match own {
+            Some(own) if own <= until => (own, "its"),
+            _ => (until, "the procedure's"),
+        };
+        let waiting = Waiting::default();
+        let work = perform(step.action.clone(), waiting.clone());
+        let task = self.tasks.spawn(async move {
+            match timeout_at(until, work).await {
+                Ok(Ok(detail)) => (StepEdge::Done, detail),
+                Ok(Err(error)) => (StepEdge::Failed, error),
+                Err(_) => {
+                    let words = waiting.words();
+                    let waited = if words.is_empty() {
+                        String::new()
+                    } else {
+                        format!("; it waited for {words}")
+                    };
+                    (StepEdge::TimedOut, format!("{whose} deadline passed{waited}"))
+                }
+            }
+        });
+        self.at_work.insert(task.id(), index);
+    }
+
+    fn take_in(&mut self, joined: Joined) {
+        let (id, (edge, detail)) = match joined {
+            Ok(ended) => ended,
+            Err(error) => (
+                error.id(),
+                (StepEdge::Failed, "the step broke off: a fault of this program".into()),
+            ),
+        };
+        if let Some(index) = self.at_work.remove(&id) {
+            self.end(index, edge, detail);
+        }
+    }
+
+    async fn cancel(&mut self) {
+        self.tasks.shutdown().await;
+        let mut at_work: Vec<usize> = self.at_work.drain().map(|(_, index)| index).collect();
+        at_work.sort_unstable();
+        for index in at_work {
+            self.end(index, StepEdge::Failed, "cancelled while it was at work".into());
+        }
+        for index in 0..self.steps.len() {
+            if self.ended[index].is_none() {
+                self.end(index, StepEdge::Skipped, "the procedure was cancelled".into());
+            }
+        }
+    }
+
+    fn end(&mut self, index: usize, edge: StepEdge, detail: String) {
+        self.tell(index, edge, detail.clone());
+        self.ended[index] = Some(StepOutcome {
+            name: self.steps[index].name.clone(),
+            edge,
+            detail,
+        });
+    }
+
+    fn tell(&self, index: usize, edge: StepEdge, detail: String) {
+        let step = &self.steps[index];
+        let (name, action) = (step.name.clone(), action::words(&step.action));
+        self.observer.observed(
+            instant(),
+            Event::Step {
+                name,
+                action,
+                edge,
+                detail,
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
