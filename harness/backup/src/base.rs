@@ -24,7 +24,10 @@ pub struct BaseBackupOptions {
 
 impl Default for BaseBackupOptions {
     fn default() -> Self {
-        Self { include_wal: None, idle_seconds_max: 120 }
+        Self {
+            include_wal: None,
+            idle_seconds_max: 120,
+        }
     }
 }
 
@@ -41,7 +44,8 @@ impl Repository {
         label: &str,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<BackupRecord> {
-        self.base_backup_with(database, label, &BaseBackupOptions::default(), progress).await
+        self.base_backup_with(database, label, &BaseBackupOptions::default(), progress)
+            .await
     }
 
     /// [`Self::base_backup`], with options.
@@ -58,13 +62,19 @@ impl Repository {
         let mut record = begin(BackupKind::Base, label);
         record.tool = "BASE_BACKUP".into();
         if label.len() > 500 || label.contains(['\0', '\n', '\r']) {
-            return Err(Error::Config { what: "label".into(), found: format!("{} bytes", label.len()), expected: "one line of at most 500 bytes".into() });
+            return Err(Error::Config {
+                what: "label".into(),
+                found: format!("{} bytes", label.len()),
+                expected: "one line of at most 500 bytes".into(),
+            });
         }
         let mut session = Replication::connect(database, Duration::from_secs(options.idle_seconds_max)).await?;
         let archives = describe(&mut session, &mut record).await?;
         record.wal_included = options.include_wal.unwrap_or(!archives);
         if !record.wal_included && !archives {
-            record.notes.push("the cluster does not archive WAL and the backup carries none: it cannot be restored by itself".into());
+            record.notes.push(
+                "the cluster does not archive WAL and the backup carries none: it cannot be restored by itself".into(),
+            );
         }
         let statement = format!(
             "BASE_BACKUP (LABEL '{}', PROGRESS 0, CHECKPOINT 'fast', WAL {}, WAIT {}, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')",
@@ -88,11 +98,22 @@ impl Repository {
         record.stop_lsn = Some(stop);
         // Damaged pages are reported here, after all data.
         session.ready().await?;
-        record.notes.append(&mut session.notices.iter().map(|notice| format!("server: {notice}")).collect());
+        record.notes.append(
+            &mut session
+                .notices
+                .iter()
+                .map(|notice| format!("server: {notice}"))
+                .collect(),
+        );
         session.end().await;
-        record.counts.insert("bytes".into(), record.objects.first().map_or(0, |object| object.plain_bytes));
+        record.counts.insert(
+            "bytes".into(),
+            record.objects.first().map_or(0, |object| object.plain_bytes),
+        );
         if archives {
-            record.notes.push("the server reported the needed WAL as archived before the backup was complete".into());
+            record
+                .notes
+                .push("the server reported the needed WAL as archived before the backup was complete".into());
         }
         self.complete(record).await
     }
@@ -104,7 +125,10 @@ impl Repository {
         record: &mut BackupRecord,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<()> {
-        let misfit = |found: String| Error::Protocol { action: "base backup".into(), found };
+        let misfit = |found: String| Error::Protocol {
+            action: "base backup".into(),
+            found,
+        };
         session.copy_begins().await?;
         let mut archive = None;
         let mut manifest = None;
@@ -114,7 +138,9 @@ impl Repository {
             let (kind, body) = frame.split_first().ok_or_else(|| misfit("an empty frame".into()))?;
             match (kind, &mut archive, &mut manifest) {
                 (b'n', None, None) => archive = Some(self.writer(&format!("backups/{}/base.tar", record.id))),
-                (b'm', Some(_), None) => manifest = Some(self.writer(&format!("backups/{}/backup_manifest", record.id))),
+                (b'm', Some(_), None) => {
+                    manifest = Some(self.writer(&format!("backups/{}/backup_manifest", record.id)))
+                }
                 (b'd', _, Some(writer)) | (b'd', Some(writer), None) => {
                     writer.write(body).await?;
                     done += body.len() as u64;
@@ -141,9 +167,17 @@ impl Repository {
 /// Fills in who the server is. True: it archives WAL.
 async fn describe(session: &mut Replication, record: &mut BackupRecord) -> Result<bool> {
     let version = session.parameters.get("server_version").cloned().unwrap_or_default();
-    let major: u32 = version.split(|c: char| !c.is_ascii_digit()).next().and_then(|major| major.parse().ok()).unwrap_or(0);
+    let major: u32 = version
+        .split(|c: char| !c.is_ascii_digit())
+        .next()
+        .and_then(|major| major.parse().ok())
+        .unwrap_or(0);
     if major < MAJOR_MIN {
-        return Err(Error::Config { what: "version of Postgres".into(), found: version, expected: format!("{MAJOR_MIN} or later") });
+        return Err(Error::Config {
+            what: "version of Postgres".into(),
+            found: version,
+            expected: format!("{MAJOR_MIN} or later"),
+        });
     }
     record.server_version = Some(version);
     let system = session.rows("identify the server", "IDENTIFY_SYSTEM").await?;
@@ -151,7 +185,11 @@ async fn describe(session: &mut Replication, record: &mut BackupRecord) -> Resul
     let mut settings = Vec::new();
     for name in ["archive_mode", "archive_command", "archive_library", "wal_segment_size"] {
         let rows = session.rows("read a setting", &format!("SHOW {name}")).await?;
-        settings.push(rows.first().and_then(|row| row.first().cloned().flatten()).unwrap_or_default());
+        settings.push(
+            rows.first()
+                .and_then(|row| row.first().cloned().flatten())
+                .unwrap_or_default(),
+        );
     }
     record.wal_segment_bytes = size(&settings[3]);
     // SHOW tells "(disabled)" for the command where archive_mode is off.
@@ -178,7 +216,10 @@ fn position(rows: &[Row]) -> Result<(String, u32)> {
         _ => None,
     });
     told.filter(|(lsn, _)| record::parse_lsn(lsn).is_some())
-        .ok_or_else(|| Error::Protocol { action: "base backup".into(), found: "no position in WAL where one belongs".into() })
+        .ok_or_else(|| Error::Protocol {
+            action: "base backup".into(),
+            found: "no position in WAL where one belongs".into(),
+        })
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ const USER_NAMESPACE: &str = "n.nspname !~ '^pg_' AND n.nspname <> 'information_
 
 /// Objects that belong to an extension come back with it.
 fn not_of_extension(catalog: &str, oid: &str) -> String {
-    format!("NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid} AND e.deptype = 'e')")
+    format!(
+        "NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid} AND e.deptype = 'e')"
+    )
 }
 
 /// Rows of text, by position.
@@ -39,9 +41,11 @@ async fn rows(client: &Client, action: &str, statement: &str) -> Result<Vec<Vec<
     Ok(answers
         .iter()
         .filter_map(|answer| match answer {
-            SimpleQueryMessage::Row(row) => {
-                Some((0..row.len()).map(|at| row.get(at).unwrap_or_default().to_owned()).collect())
-            }
+            SimpleQueryMessage::Row(row) => Some(
+                (0..row.len())
+                    .map(|at| row.get(at).unwrap_or_default().to_owned())
+                    .collect(),
+            ),
             _ => None,
         })
         .collect())
@@ -49,7 +53,12 @@ async fn rows(client: &Client, action: &str, statement: &str) -> Result<Vec<Vec<
 
 /// The one value of a question.
 pub(crate) async fn value(client: &Client, action: &str, statement: &str) -> Result<String> {
-    Ok(rows(client, action, statement).await?.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or_default())
+    Ok(rows(client, action, statement)
+        .await?
+        .into_iter()
+        .next()
+        .and_then(|row| row.into_iter().next())
+        .unwrap_or_default())
 }
 
 impl Catalog {
@@ -107,26 +116,48 @@ impl Catalog {
     /// What comes after the rows; sequences are read last, so that their values are not behind the rows'.
     pub(crate) async fn read_after(&mut self, client: &Client) -> Result<()> {
         let relation = not_of_extension("pg_class", "c.oid");
-        let constraint = |kinds: &str| format!(
-            "SELECT format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, k.conname, pg_get_constraintdef(k.oid)) \
-             FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.contype IN ({kinds}) AND c.relkind = 'r' AND {USER_NAMESPACE} AND {relation} ORDER BY k.oid");
+        let constraint = |kinds: &str| {
+            format!(
+                "SELECT format('ALTER TABLE %I.%I ADD CONSTRAINT %I %s', n.nspname, c.relname, k.conname, pg_get_constraintdef(k.oid)) \
+             FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE k.contype IN ({kinds}) AND c.relkind = 'r' AND {USER_NAMESPACE} AND {relation} ORDER BY k.oid"
+            )
+        };
         let statements = [
             ("keys", constraint("'p','u','x'")),
             ("checks", constraint("'c'")),
-            ("indexes", format!(
-                "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
-                 WHERE c.relkind = 'r' AND {USER_NAMESPACE} AND {relation} AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p','u','x')) ORDER BY i.indexrelid")),
+            (
+                "indexes",
+                format!(
+                    "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+                 WHERE c.relkind = 'r' AND {USER_NAMESPACE} AND {relation} AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype IN ('p','u','x')) ORDER BY i.indexrelid"
+                ),
+            ),
             ("foreign keys", constraint("'f'")),
-            ("views", format!(
-                "SELECT format('CREATE %sVIEW %I.%I AS %s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, n.nspname, c.relname, rtrim(pg_get_viewdef(c.oid), ';')) \
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('v','m') AND {USER_NAMESPACE} AND {relation} ORDER BY c.oid")),
-            ("indexes of views", format!(
-                "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {USER_NAMESPACE} AND {relation} ORDER BY i.indexrelid")),
-            ("triggers", format!(
-                "SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND {USER_NAMESPACE} AND {relation} ORDER BY t.oid")),
+            (
+                "views",
+                format!(
+                    "SELECT format('CREATE %sVIEW %I.%I AS %s', CASE c.relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, n.nspname, c.relname, rtrim(pg_get_viewdef(c.oid), ';')) \
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('v','m') AND {USER_NAMESPACE} AND {relation} ORDER BY c.oid"
+                ),
+            ),
+            (
+                "indexes of views",
+                format!(
+                    "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {USER_NAMESPACE} AND {relation} ORDER BY i.indexrelid"
+                ),
+            ),
+            (
+                "triggers",
+                format!(
+                    "SELECT pg_get_triggerdef(t.oid) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE NOT t.tgisinternal AND {USER_NAMESPACE} AND {relation} ORDER BY t.oid"
+                ),
+            ),
         ];
         for (what, statement) in statements {
-            append(&mut self.after, rows(client, &format!("read {what}"), &statement).await?);
+            append(
+                &mut self.after,
+                rows(client, &format!("read {what}"), &statement).await?,
+            );
         }
         let sequences = format!(
             "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S' AND {USER_NAMESPACE} AND {relation} ORDER BY c.oid"
@@ -136,14 +167,20 @@ impl Catalog {
                 "SELECT format('SELECT pg_catalog.setval(%L, %s, %L)', '{}', last_value, is_called) FROM {name}",
                 name.replace('\'', "''")
             );
-            append(&mut self.after, rows(client, &format!("read the value of {name}"), &statement).await?);
+            append(
+                &mut self.after,
+                rows(client, &format!("read the value of {name}"), &statement).await?,
+            );
         }
         Ok(())
     }
 
     async fn before_statements(&mut self, client: &Client, statements: &[(&str, String)]) -> Result<()> {
         for (what, statement) in statements {
-            append(&mut self.before, rows(client, &format!("read {what}"), statement).await?);
+            append(
+                &mut self.before,
+                rows(client, &format!("read {what}"), statement).await?,
+            );
         }
         Ok(())
     }
@@ -188,19 +225,61 @@ async fn tables(client: &Client) -> Result<Vec<Table>> {
 
 async fn refuse_what_is_not_covered(client: &Client) -> Result<()> {
     let relation = not_of_extension("pg_class", "c.oid");
-    let relations = format!("FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USER_NAMESPACE} AND {relation}");
+    let relations =
+        format!("FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {USER_NAMESPACE} AND {relation}");
     let questions = [
-        ("a partitioned, inherited or foreign table", format!("SELECT c.oid::regclass {relations} AND (c.relkind IN ('p','f') OR c.relispartition OR EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid)) LIMIT 1")),
-        ("a table with row security", format!("SELECT c.oid::regclass {relations} AND c.relrowsecurity LIMIT 1")),
-        ("a composite or range type", format!("SELECT t.oid::regtype FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid WHERE {USER_NAMESPACE} AND (t.typtype = 'r' OR (t.typtype = 'c' AND c.relkind = 'c')) AND {} LIMIT 1", not_of_extension("pg_type", "t.oid"))),
-        ("an aggregate or window function", format!("SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.prokind IN ('a','w') AND {USER_NAMESPACE} AND {} LIMIT 1", not_of_extension("pg_proc", "p.oid"))),
-        ("a rule", format!("SELECT r.rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.rulename <> '_RETURN' AND {USER_NAMESPACE} LIMIT 1")),
-        ("an operator", format!("SELECT o.oid::regoperator FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE {USER_NAMESPACE} AND {} LIMIT 1", not_of_extension("pg_operator", "o.oid"))),
-        ("large objects", "SELECT oid FROM pg_largeobject_metadata LIMIT 1".into()),
-        ("the rows of an extension's configuration table", "SELECT x.extname FROM pg_extension x WHERE x.extconfig IS NOT NULL LIMIT 1".into()),
+        (
+            "a partitioned, inherited or foreign table",
+            format!(
+                "SELECT c.oid::regclass {relations} AND (c.relkind IN ('p','f') OR c.relispartition OR EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid)) LIMIT 1"
+            ),
+        ),
+        (
+            "a table with row security",
+            format!("SELECT c.oid::regclass {relations} AND c.relrowsecurity LIMIT 1"),
+        ),
+        (
+            "a composite or range type",
+            format!(
+                "SELECT t.oid::regtype FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid WHERE {USER_NAMESPACE} AND (t.typtype = 'r' OR (t.typtype = 'c' AND c.relkind = 'c')) AND {} LIMIT 1",
+                not_of_extension("pg_type", "t.oid")
+            ),
+        ),
+        (
+            "an aggregate or window function",
+            format!(
+                "SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.prokind IN ('a','w') AND {USER_NAMESPACE} AND {} LIMIT 1",
+                not_of_extension("pg_proc", "p.oid")
+            ),
+        ),
+        (
+            "a rule",
+            format!(
+                "SELECT r.rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace WHERE r.rulename <> '_RETURN' AND {USER_NAMESPACE} LIMIT 1"
+            ),
+        ),
+        (
+            "an operator",
+            format!(
+                "SELECT o.oid::regoperator FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace WHERE {USER_NAMESPACE} AND {} LIMIT 1",
+                not_of_extension("pg_operator", "o.oid")
+            ),
+        ),
+        (
+            "large objects",
+            "SELECT oid FROM pg_largeobject_metadata LIMIT 1".into(),
+        ),
+        (
+            "the rows of an extension's configuration table",
+            "SELECT x.extname FROM pg_extension x WHERE x.extconfig IS NOT NULL LIMIT 1".into(),
+        ),
     ];
     for (what, statement) in questions {
-        if let Some(name) = rows(client, "look for what COPY does not cover", &statement).await?.first().and_then(|row| row.first()) {
+        if let Some(name) = rows(client, "look for what COPY does not cover", &statement)
+            .await?
+            .first()
+            .and_then(|row| row.first())
+        {
             return Err(Error::NotCovered {
                 what: format!("{what} ({name})"),
                 advice: "a dump by COPY does not rebuild it: give the path of pg_dump, or take a base backup".into(),

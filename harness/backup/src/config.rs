@@ -56,7 +56,10 @@ impl RepositoryConfig {
     /// # Errors
     /// The file cannot be read, is open to others, or is not a configuration.
     pub fn read(path: &Path) -> Result<Self> {
-        let mode = std::fs::metadata(path).map_err(Error::io("read", path))?.permissions().mode();
+        let mode = std::fs::metadata(path)
+            .map_err(Error::io("read", path))?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
             return Err(Error::Config {
                 what: format!("mode of {}", path.display()),
@@ -68,7 +71,11 @@ impl RepositoryConfig {
         serde_json::from_slice(&text).map_err(|error| Error::Config {
             what: format!("{}", path.display()),
             // serde_json repeats unknown field names and types, not the values of known fields.
-            found: format!("line {}, column {}: not a repository configuration", error.line(), error.column()),
+            found: format!(
+                "line {}, column {}: not a repository configuration",
+                error.line(),
+                error.column()
+            ),
             expected: "a JSON object with endpoint, bucket, prefix, access_key, secret_key, region and key".into(),
         })
     }
@@ -89,7 +96,9 @@ impl RepositoryConfig {
             .mode(0o600)
             .open(&pending)
             .map_err(Error::io("create", &pending))?;
-        file.write_all(&text).and_then(|()| file.sync_all()).map_err(Error::io("write", &pending))?;
+        file.write_all(&text)
+            .and_then(|()| file.sync_all())
+            .map_err(Error::io("write", &pending))?;
         std::fs::rename(&pending, path).map_err(Error::io("rename into", path))
     }
 
@@ -172,8 +181,10 @@ impl Database {
             config.password(&self.password);
         }
         let action = format!("connect to {}:{}", self.host, self.port);
-        let (client, connection) =
-            config.connect(tokio_postgres::NoTls).await.map_err(Error::query(action))?;
+        let (client, connection) = config
+            .connect(tokio_postgres::NoTls)
+            .await
+            .map_err(Error::query(action))?;
         // The task ends with the client: the connection closes when its last handle is dropped.
         tokio::spawn(connection);
         Ok(client)

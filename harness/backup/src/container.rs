@@ -70,8 +70,10 @@ impl<F: FnMut(Vec<u8>) -> io::Result<()>> Segments<F> {
         self.stream
             .encrypt_in_place(self.position, last, &self.header, &mut buffer)
             .map_err(|_| io::Error::other("the cipher refused a segment"))?;
-        self.position =
-            self.position.checked_add(1).ok_or_else(|| io::Error::other("more than 2^32 segments in one object"))?;
+        self.position = self
+            .position
+            .checked_add(1)
+            .ok_or_else(|| io::Error::other("more than 2^32 segments in one object"))?;
         self.buffer.reserve(SEGMENT_BYTES + TAG_BYTES);
         self.emit(buffer)
     }
@@ -109,7 +111,10 @@ impl<F: FnMut(Vec<u8>) -> io::Result<()>> Sealer<F> {
             out,
         };
         segments.emit(header.to_vec())?;
-        Ok(Self { zstd: zstd::stream::write::Encoder::new(segments, ZSTD_LEVEL)?, plain_bytes: 0 })
+        Ok(Self {
+            zstd: zstd::stream::write::Encoder::new(segments, ZSTD_LEVEL)?,
+            plain_bytes: 0,
+        })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -183,7 +188,12 @@ impl<R: Read> Opener<R> {
             finished: false,
         };
         let zstd = zstd::stream::read::Decoder::with_buffer(io::BufReader::with_capacity(128 << 10, segments))?;
-        Ok(Self { zstd, name, plain_bytes: 0, expected: plain })
+        Ok(Self {
+            zstd,
+            name,
+            plain_bytes: 0,
+            expected: plain,
+        })
     }
 
     fn damaged(&self, reason: impl Into<String>) -> io::Error {
@@ -200,7 +210,9 @@ impl<R: Read> Read for Opener<R> {
         };
         self.plain_bytes += count as u64;
         match self.expected {
-            Some(expected) if self.plain_bytes > expected || (count == 0 && !buffer.is_empty() && self.plain_bytes < expected) => {
+            Some(expected)
+                if self.plain_bytes > expected || (count == 0 && !buffer.is_empty() && self.plain_bytes < expected) =>
+            {
                 let found = self.plain_bytes;
                 Err(self.damaged(format!("it holds {found} bytes or more, the record says {expected}")))
             }
@@ -266,7 +278,10 @@ impl<R: Read> OpenSegments<R> {
         let mut buffer = vec![0; size];
         self.fill(&mut buffer)?;
         let (stream, header) = self.opened.as_ref().expect("the header is read first");
-        if stream.decrypt_in_place(self.position, last, header, &mut buffer).is_err() {
+        if stream
+            .decrypt_in_place(self.position, last, header, &mut buffer)
+            .is_err()
+        {
             let position = self.position;
             return Err(self.damaged(format!(
                 "segment {position} does not decrypt: altered, cut, swapped with another object, or sealed with another key"
@@ -353,7 +368,14 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_again_at_every_size_around_a_segment() {
-        for size in [0, 1, SEGMENT_BYTES - 30, SEGMENT_BYTES, SEGMENT_BYTES + 1, 3 * SEGMENT_BYTES + 17] {
+        for size in [
+            0,
+            1,
+            SEGMENT_BYTES - 30,
+            SEGMENT_BYTES,
+            SEGMENT_BYTES + 1,
+            3 * SEGMENT_BYTES + 17,
+        ] {
             let plain = noise(size);
             let (pieces, sealed) = seal(&key(), "a", &plain).unwrap();
             let stored = pieces.concat();
@@ -367,17 +389,40 @@ mod tests {
     fn any_flipped_byte_any_cut_and_any_other_name_is_refused() {
         let (pieces, sealed) = seal(&key(), "a", &noise(2 * SEGMENT_BYTES + 5)).unwrap();
         let stored = pieces.concat();
-        for at in [0, 8, 20, HEADER_BYTES - 1, HEADER_BYTES, SEGMENT_BYTES, 2 * SEGMENT_BYTES, stored.len() - 1] {
+        for at in [
+            0,
+            8,
+            20,
+            HEADER_BYTES - 1,
+            HEADER_BYTES,
+            SEGMENT_BYTES,
+            2 * SEGMENT_BYTES,
+            stored.len() - 1,
+        ] {
             let mut altered = stored.clone();
             altered[at] ^= 1;
             let (_, error) = open("a", &altered, &sealed).unwrap_err();
-            assert!(matches!(error, Error::Damaged { ref key, .. } if key == "a"), "byte {at}: {error}");
+            assert!(
+                matches!(error, Error::Damaged { ref key, .. } if key == "a"),
+                "byte {at}: {error}"
+            );
         }
         let boundary = HEADER_BYTES + SEGMENT_BYTES + TAG_BYTES;
-        for length in [0, 7, HEADER_BYTES, HEADER_BYTES + 15, boundary, boundary + 3, stored.len() - 1] {
+        for length in [
+            0,
+            7,
+            HEADER_BYTES,
+            HEADER_BYTES + 15,
+            boundary,
+            boundary + 3,
+            stored.len() - 1,
+        ] {
             let (plain, error) = open("a", &stored[..length], &sealed).unwrap_err();
             assert!(matches!(error, Error::Damaged { .. }), "cut to {length}: {error}");
-            assert!(plain.len() <= SEGMENT_BYTES, "nothing of the segment before a cut is handed on");
+            assert!(
+                plain.len() <= SEGMENT_BYTES,
+                "nothing of the segment before a cut is handed on"
+            );
         }
         let (plain, error) = open("b", &stored, &sealed).unwrap_err();
         assert!(plain.is_empty() && error.to_string().contains("swapped"), "{error}");

@@ -71,7 +71,12 @@ impl Repository {
     ) -> Result<()> {
         record.tool = version(program).await?;
         let mut child = start(
-            Command::new(program).args(["--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=60000"]),
+            Command::new(program).args([
+                "--format=custom",
+                "--compress=0",
+                "--no-password",
+                "--lock-wait-timeout=60000",
+            ]),
             database,
             program,
         )?;
@@ -80,7 +85,9 @@ impl Repository {
         let mut writer = self.writer(&format!("backups/{}/dump.pgdump", record.id));
         let mut step = vec![0; 256 << 10];
         loop {
-            let count = idle(&name(program), output.read(&mut step)).await?.map_err(Error::io("read from", program))?;
+            let count = idle(&name(program), output.read(&mut step))
+                .await?
+                .map_err(Error::io("read from", program))?;
             if count == 0 {
                 break;
             }
@@ -111,7 +118,10 @@ impl Repository {
         let mut rows: u64 = 0;
         for table in &catalog.tables {
             let statement = format!("COPY {} {} TO STDOUT", table.name, table.columns);
-            let stream = client.copy_out(&statement).await.map_err(Error::query(format!("copy {}", table.name)))?;
+            let stream = client
+                .copy_out(&statement)
+                .await
+                .map_err(Error::query(format!("copy {}", table.name)))?;
             let mut stream = std::pin::pin!(stream);
             frames.open(&format!("{TABLE}{} {}", table.name, table.columns)).await?;
             while let Some(piece) = idle("copy rows", stream.next()).await? {
@@ -125,7 +135,10 @@ impl Repository {
         }
         catalog.read_after(client).await?;
         script(&mut frames, AFTER, &catalog.after).await?;
-        client.batch_execute("COMMIT").await.map_err(Error::query("end the snapshot"))?;
+        client
+            .batch_execute("COMMIT")
+            .await
+            .map_err(Error::query("end the snapshot"))?;
         record.objects.push(frames.end().await?.finish().await?);
         record.counts = [("tables".into(), catalog.tables.len() as u64), ("rows".into(), rows)].into();
         Ok(())
@@ -158,7 +171,8 @@ impl Repository {
     }
 }
 
-const POSITION: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END";
+const POSITION: &str =
+    "SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END";
 
 async fn describe(client: &Client, record: &mut BackupRecord) -> Result<()> {
     let ask = async |statement: &'static str| value(client, "identify the server", statement).await;
@@ -166,13 +180,20 @@ async fn describe(client: &Client, record: &mut BackupRecord) -> Result<()> {
     record.start_lsn = Some(ask(POSITION).await?);
     // Both need no more than a usual role on the versions this tool knows; where they are forbidden the dump goes on.
     record.system_identifier = ask("SELECT system_identifier FROM pg_control_system()").await.ok();
-    record.timeline = ask("SELECT timeline_id FROM pg_control_checkpoint()").await.ok().and_then(|text| text.parse().ok());
+    record.timeline = ask("SELECT timeline_id FROM pg_control_checkpoint()")
+        .await
+        .ok()
+        .and_then(|text| text.parse().ok());
     Ok(())
 }
 
 async fn script(frames: &mut FrameWriter, name: &str, text: &str) -> Result<()> {
     if text.len() > SCRIPT_BYTES_MAX {
-        return Err(Error::Limit { what: "size of the database's definitions".into(), found: text.len() as u64, limit: SCRIPT_BYTES_MAX as u64 });
+        return Err(Error::Limit {
+            what: "size of the database's definitions".into(),
+            found: text.len() as u64,
+            limit: SCRIPT_BYTES_MAX as u64,
+        });
     }
     frames.open(name).await?;
     frames.data(text.as_bytes()).await?;
@@ -189,11 +210,16 @@ async fn restore_copy(database: &Database, key: &str, mut frames: FrameReader) -
     let (mut begun, mut ended) = (false, false);
     // Dropping the client before COMMIT rolls everything back.
     while let Some(frame) = frames.next().await? {
-        let Frame::Open(name) = frame else { return Err(Error::damaged(key, "data without a name")) };
+        let Frame::Open(name) = frame else {
+            return Err(Error::damaged(key, "data without a name"));
+        };
         if let Some(table) = name.strip_prefix(TABLE) {
             let action = format!("copy rows into {table}");
             let statement = format!("COPY {table} FROM STDIN");
-            let sink = client.copy_in::<_, Bytes>(&statement).await.map_err(Error::query(&action))?;
+            let sink = client
+                .copy_in::<_, Bytes>(&statement)
+                .await
+                .map_err(Error::query(&action))?;
             let mut sink = std::pin::pin!(sink);
             loop {
                 match frames.next().await? {
@@ -205,7 +231,9 @@ async fn restore_copy(database: &Database, key: &str, mut frames: FrameReader) -
                     _ => return Err(Error::damaged(key, format!("{name} has no end"))),
                 }
             }
-            idle(&action, sink.as_mut().finish()).await?.map_err(Error::query(&action))?;
+            idle(&action, sink.as_mut().finish())
+                .await?
+                .map_err(Error::query(&action))?;
             tables += 1;
             continue;
         }
@@ -220,22 +248,35 @@ async fn restore_copy(database: &Database, key: &str, mut frames: FrameReader) -
         match name.as_str() {
             BEFORE => begun = true,
             AFTER => ended = true,
-            _ => return Err(Error::damaged(key, format!("a content named {name:?}, which this version does not know"))),
+            _ => {
+                return Err(Error::damaged(
+                    key,
+                    format!("a content named {name:?}, which this version does not know"),
+                ));
+            }
         }
         let text = String::from_utf8(text).map_err(|_| Error::damaged(key, "statements that are not UTF-8"))?;
         // Building indexes and checking keys takes as long as it takes; the server's own timeouts bound it.
-        client.batch_execute(&text).await.map_err(Error::query(format!("run the statements {name} the rows")))?;
+        client
+            .batch_execute(&text)
+            .await
+            .map_err(Error::query(format!("run the statements {name} the rows")))?;
     }
     if !(begun && ended) {
         return Err(Error::damaged(key, "it lacks the statements before or after the rows"));
     }
-    client.batch_execute("COMMIT").await.map_err(Error::query("commit the restore"))?;
+    client
+        .batch_execute("COMMIT")
+        .await
+        .map_err(Error::query("commit the restore"))?;
     Ok((tables, bytes))
 }
 
 async fn restore_program(database: &Database, program: &Path, mut pieces: Pieces) -> Result<u64> {
     let mut child = start(
-        Command::new(program).args(["--exit-on-error", "--single-transaction", "--no-owner", "--no-password"]).arg(format!("--dbname={}", database.dbname)),
+        Command::new(program)
+            .args(["--exit-on-error", "--single-transaction", "--no-owner", "--no-password"])
+            .arg(format!("--dbname={}", database.dbname)),
         database,
         program,
     )?;
@@ -263,7 +304,10 @@ async fn restore_program(database: &Database, program: &Path, mut pieces: Pieces
     ended(program, &mut child, printed).await?;
     match fed {
         Ok(true) => Ok(bytes),
-        _ => Err(Error::Program { program: name(program), outcome: "it ended before it had read the whole dump".into() }),
+        _ => Err(Error::Program {
+            program: name(program),
+            outcome: "it ended before it had read the whole dump".into(),
+        }),
     }
 }
 
@@ -290,13 +334,25 @@ fn start(command: &mut Command, database: &Database, program: &Path) -> Result<C
 }
 
 async fn version(program: &Path) -> Result<String> {
-    let asked = Command::new(program).arg("--version").stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = idle(&name(program), asked).await?.map_err(Error::io("start", program))?;
+    let asked = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = idle(&name(program), asked)
+        .await?
+        .map_err(Error::io("start", program))?;
     // "pg_dump (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    match text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit())) {
+    match text
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+    {
         Some(number) if output.status.success() => Ok(format!("pg_dump {number}")),
-        _ => Err(Error::Program { program: name(program), outcome: format!("--version printed {text:?}") }),
+        _ => Err(Error::Program {
+            program: name(program),
+            outcome: format!("--version printed {text:?}"),
+        }),
     }
 }
 
@@ -319,17 +375,22 @@ fn gather(stream: Option<tokio::process::ChildStderr>) -> JoinHandle<String> {
 }
 
 async fn ended(program: &Path, child: &mut Child, printed: JoinHandle<String>) -> Result<()> {
-    let waiting = tokio::time::timeout(FINISH_MAX, child.wait()).await.map_err(|_| Error::Stalled {
-        action: name(program),
-        seconds: FINISH_MAX.as_secs(),
-        advice: "is the server stopped, or a lock held?".into(),
-    });
+    let waiting = tokio::time::timeout(FINISH_MAX, child.wait())
+        .await
+        .map_err(|_| Error::Stalled {
+            action: name(program),
+            seconds: FINISH_MAX.as_secs(),
+            advice: "is the server stopped, or a lock held?".into(),
+        });
     let status = waiting?.map_err(Error::io("wait for", program))?;
     if status.success() {
         return Ok(());
     }
     let printed = printed.await.unwrap_or_default();
-    Err(Error::Program { program: name(program), outcome: format!("{status}: {printed}") })
+    Err(Error::Program {
+        program: name(program),
+        outcome: format!("{status}: {printed}"),
+    })
 }
 
 async fn idle<T>(action: &str, wait: impl Future<Output = T>) -> Result<T> {

@@ -49,7 +49,9 @@ pub enum Error {
         reason: String,
     },
     /// The object exists with other content; archived WAL is never overwritten.
-    #[error("object {key} is in the repository already, with other content ({stored} stored, {offered} offered); archived WAL is never overwritten: give this server a repository prefix of its own")]
+    #[error(
+        "object {key} is in the repository already, with other content ({stored} stored, {offered} offered); archived WAL is never overwritten: give this server a repository prefix of its own"
+    )]
     Conflict {
         /// The key, relative to the repository's prefix.
         key: String,
@@ -149,7 +151,10 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn damaged(key: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Damaged { key: key.into(), reason: reason.into() }
+        Self::Damaged {
+            key: key.into(),
+            reason: reason.into(),
+        }
     }
 
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {

@@ -38,7 +38,11 @@ pub(crate) fn unpack(
     into: Option<&Path>,
     done: &AtomicU64,
 ) -> Result<Unpacked> {
-    let damaged = |error: std::io::Error| from_io(error, |text| Error::damaged(key, format!("it does not read as an archive: {text}")));
+    let damaged = |error: std::io::Error| {
+        from_io(error, |text| {
+            Error::damaged(key, format!("it does not read as an archive: {text}"))
+        })
+    };
     let refuse = |reason: String| Error::damaged(key, reason);
     let mut archive = tar::Archive::new(Unwrapped::new(source));
     let outcome = (|| {
@@ -48,7 +52,10 @@ pub(crate) fn unpack(
         for entry in archive.entries().map_err(damaged)? {
             let mut entry = entry.map_err(damaged)?;
             let path = clean(&entry.path().map_err(damaged)?).map_err(refuse)?;
-            let name = path.to_str().ok_or_else(|| refuse(format!("path {} is not UTF-8", path.display())))?.to_owned();
+            let name = path
+                .to_str()
+                .ok_or_else(|| refuse(format!("path {} is not UTF-8", path.display())))?
+                .to_owned();
             match entry.header().entry_type() {
                 EntryType::Directory => {
                     if let Some(into) = into {
@@ -57,7 +64,11 @@ pub(crate) fn unpack(
                     continue;
                 }
                 EntryType::Regular | EntryType::Continuous => {}
-                other => return Err(refuse(format!("{name} is of kind {other:?}; only files and directories belong into a base backup"))),
+                other => {
+                    return Err(refuse(format!(
+                        "{name} is of kind {other:?}; only files and directories belong into a base backup"
+                    )));
+                }
             }
             let expected = manifest.files.get(&name);
             // WAL is not in the manifest; it is checked by its own checksums at replay.
@@ -69,7 +80,11 @@ pub(crate) fn unpack(
             }
             let size = entry.size();
             let mut target = match into {
-                Some(into) => Some(create(&into.join(if name == "PG_VERSION" { Path::new(VERSION_PENDING) } else { &path }))?),
+                Some(into) => Some(create(&into.join(if name == "PG_VERSION" {
+                    Path::new(VERSION_PENDING)
+                } else {
+                    &path
+                }))?),
                 None => None,
             };
             let mut digest = Sha256::new();
@@ -107,7 +122,9 @@ pub(crate) fn unpack(
         }
         if let Some(missing) = manifest.files.keys().filter(|path| !seen.contains(*path)).min() {
             let count = manifest.files.keys().filter(|path| !seen.contains(*path)).count();
-            return Err(refuse(format!("{count} files of the manifest are not in the archive, {missing} among them")));
+            return Err(refuse(format!(
+                "{count} files of the manifest are not in the archive, {missing} among them"
+            )));
         }
         Ok(unpacked)
     })();
@@ -166,7 +183,11 @@ fn clean(path: &Path) -> std::result::Result<PathBuf, String> {
 }
 
 pub(crate) fn make_directory(path: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Error::io("create", path))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(Error::io("create", path))
 }
 
 /// Creates a file of mode 0600 that was not there.
@@ -174,6 +195,11 @@ pub(crate) fn create(path: &Path) -> Result<(File, PathBuf)> {
     if let Some(parent) = path.parent() {
         make_directory(parent)?;
     }
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(Error::io("create", path))?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(Error::io("create", path))?;
     Ok((file, path.to_owned()))
 }

@@ -34,8 +34,12 @@ impl Repository {
         let source = Store::open(source)?;
         let mut record = begin(BackupKind::Files, "files");
         record.tool = "objects".into();
-        let mut listed: VecDeque<(String, u64)> =
-            source.list("").await?.into_iter().map(|(name, meta)| (name, meta.size)).collect();
+        let mut listed: VecDeque<(String, u64)> = source
+            .list("")
+            .await?
+            .into_iter()
+            .map(|(name, meta)| (name, meta.size))
+            .collect();
         let mut frames = FrameWriter::new(self.writer(&format!("backups/{}/objects", record.id)));
         let (mut objects, mut bytes, mut vanished) = (0, 0, 0);
         while let Some((_, size)) = listed.front() {
@@ -46,7 +50,11 @@ impl Repository {
                     None => vanished += 1,
                 }
             } else {
-                let run = listed.iter().take(SMALL_AT_ONCE).take_while(|(_, size)| *size <= SMALL_BYTES).count();
+                let run = listed
+                    .iter()
+                    .take(SMALL_AT_ONCE)
+                    .take_while(|(_, size)| *size <= SMALL_BYTES)
+                    .count();
                 let names: Vec<String> = listed.drain(..run).map(|(name, _)| name).collect();
                 // It may have grown since it was listed; a part's size bounds that.
                 let fetched = names.iter().map(|name| source.get(name, PART_BYTES as u64));
@@ -65,7 +73,12 @@ impl Repository {
             progress(bytes);
         }
         record.objects.push(frames.end().await?.finish().await?);
-        record.counts = [("objects".into(), objects), ("bytes".into(), bytes), ("vanished".into(), vanished)].into();
+        record.counts = [
+            ("objects".into(), objects),
+            ("bytes".into(), bytes),
+            ("vanished".into(), vanished),
+        ]
+        .into();
         self.complete(record).await
     }
 
@@ -98,7 +111,10 @@ impl Repository {
                             let upload = large.as_mut().expect("it was just begun");
                             let rest = content.split_off(PART_BYTES);
                             let part = std::mem::replace(&mut content, rest);
-                            upload.put_part(Bytes::from(part).into()).await.map_err(failed("put a part of", &name))?;
+                            upload
+                                .put_part(Bytes::from(part).into())
+                                .await
+                                .map_err(failed("put a part of", &name))?;
                         }
                     }
                     Some(Frame::Close { bytes: size }) => {
@@ -110,7 +126,10 @@ impl Repository {
             }
             if let Some(mut upload) = large {
                 if !content.is_empty() {
-                    upload.put_part(Bytes::from(content).into()).await.map_err(failed("put a part of", &name))?;
+                    upload
+                        .put_part(Bytes::from(content).into())
+                        .await
+                        .map_err(failed("put a part of", &name))?;
                 }
                 upload.complete().await.map_err(failed("complete", &name))?;
                 continue;
@@ -130,7 +149,9 @@ impl Repository {
 
 /// Copies an object range by range. Nothing: it is gone.
 async fn copy_large(source: &Store, name: &str, frames: &mut FrameWriter) -> Result<Option<u64>> {
-    let Some(size) = source.size(name).await? else { return Ok(None) };
+    let Some(size) = source.size(name).await? else {
+        return Ok(None);
+    };
     frames.open(name).await?;
     let mut at = 0;
     while at < size {
@@ -140,7 +161,10 @@ async fn copy_large(source: &Store, name: &str, frames: &mut FrameWriter) -> Res
     }
     // Ranges of two versions must not become one object.
     if source.size(name).await? != Some(size) {
-        return Err(Error::damaged(name, "it changed while it was being copied; take the backup again"));
+        return Err(Error::damaged(
+            name,
+            "it changed while it was being copied; take the backup again",
+        ));
     }
     frames.close().await?;
     Ok(Some(size))

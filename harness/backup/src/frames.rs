@@ -23,13 +23,21 @@ pub(crate) struct FrameWriter {
 
 impl FrameWriter {
     pub(crate) fn new(object: ObjectWriter) -> Self {
-        Self { object, open: None, contents: 0 }
+        Self {
+            object,
+            open: None,
+            contents: 0,
+        }
     }
 
     pub(crate) async fn open(&mut self, name: &str) -> Result<()> {
         debug_assert!(self.open.is_none());
         if name.len() > NAME_BYTES_MAX {
-            return Err(Error::Limit { what: "length of a name".into(), found: name.len() as u64, limit: NAME_BYTES_MAX as u64 });
+            return Err(Error::Limit {
+                what: "length of a name".into(),
+                found: name.len() as u64,
+                limit: NAME_BYTES_MAX as u64,
+            });
         }
         self.open = Some((Sha256::new(), 0));
         self.frame(b'O', name.as_bytes()).await
@@ -79,7 +87,9 @@ pub(crate) enum Frame {
     Open(String),
     Data(Bytes),
     /// The content was whole; its length.
-    Close { bytes: u64 },
+    Close {
+        bytes: u64,
+    },
 }
 
 /// Reads contents and checks them.
@@ -93,7 +103,13 @@ pub(crate) struct FrameReader {
 
 impl FrameReader {
     pub(crate) fn new(key: &str, pieces: Pieces) -> Self {
-        Self { key: key.to_owned(), pieces, input: BytesMut::new(), open: None, contents: 0 }
+        Self {
+            key: key.to_owned(),
+            pieces,
+            input: BytesMut::new(),
+            open: None,
+            contents: 0,
+        }
     }
 
     fn damaged(&self, reason: impl Into<String>) -> Error {

@@ -3,8 +3,8 @@
 //! The one idea: every object has a key of its own, derived from its name, so that one object put in the place of
 //! another does not open.
 
-use aes_gcm::aead::{Generate, Key};
 use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Generate, Key};
 use hkdf::Hkdf;
 use hkdf::hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

@@ -55,7 +55,10 @@ impl Manifest {
             .windows(MARK.len())
             .rposition(|window| window == MARK)
             .ok_or_else(|| misfit("it holds no Manifest-Checksum: it is not a whole manifest".into()))?;
-        let line = text[mark + MARK.len()..].iter().map(|byte| *byte as char).collect::<String>();
+        let line = text[mark + MARK.len()..]
+            .iter()
+            .map(|byte| *byte as char)
+            .collect::<String>();
         let told = line.trim_matches([':', ' ', '"', '}', '\n', '\r']).to_owned();
         let found = hex::encode(Sha256::digest(&text[..mark]));
         if told != found {
@@ -64,7 +67,10 @@ impl Manifest {
         let document: Document =
             serde_json::from_slice(text).map_err(|error| misfit(format!("it does not read as a manifest: {error}")))?;
         if !(1..=2).contains(&document.version) {
-            return Err(misfit(format!("manifest version {}, this tool knows 1 and 2", document.version)));
+            return Err(misfit(format!(
+                "manifest version {}, this tool knows 1 and 2",
+                document.version
+            )));
         }
         let mut files = HashMap::with_capacity(document.files.len());
         for entry in document.files {
@@ -73,16 +79,31 @@ impl Manifest {
                 (None, Some(encoded)) => hex::decode(&encoded)
                     .ok()
                     .and_then(|bytes| String::from_utf8(bytes).ok())
-                    .ok_or_else(|| misfit(format!("path {encoded} is not UTF-8; this tool cannot restore such a file")))?,
+                    .ok_or_else(|| {
+                        misfit(format!(
+                            "path {encoded} is not UTF-8; this tool cannot restore such a file"
+                        ))
+                    })?,
                 _ => return Err(misfit("a file without a path".into())),
             };
             let mut digest = [0; 32];
             let fits = entry.algorithm.as_deref() == Some("SHA256")
-                && entry.checksum.is_some_and(|checksum| hex::decode_to_slice(checksum, &mut digest).is_ok());
+                && entry
+                    .checksum
+                    .is_some_and(|checksum| hex::decode_to_slice(checksum, &mut digest).is_ok());
             if !fits {
                 return Err(misfit(format!("file {path} carries no SHA-256")));
             }
-            if files.insert(path.clone(), ManifestFile { bytes: entry.size, digest }).is_some() {
+            if files
+                .insert(
+                    path.clone(),
+                    ManifestFile {
+                        bytes: entry.size,
+                        digest,
+                    },
+                )
+                .is_some()
+            {
                 return Err(misfit(format!("file {path} is listed twice")));
             }
         }
@@ -95,7 +116,8 @@ mod tests {
     use super::*;
 
     fn manifest(files: &str) -> Vec<u8> {
-        let body = format!("{{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n{files}],\n\"WAL-Ranges\": [\n],\n");
+        let body =
+            format!("{{ \"PostgreSQL-Backup-Manifest-Version\": 1,\n\"Files\": [\n{files}],\n\"WAL-Ranges\": [\n],\n");
         let checksum = hex::encode(Sha256::digest(&body));
         format!("{body}\"Manifest-Checksum\": \"{checksum}\"}}\n").into_bytes()
     }
@@ -115,9 +137,20 @@ mod tests {
         let mut text = manifest("");
         assert!(Manifest::parse("m", &text).unwrap().files.is_empty());
         text[3] ^= 1;
-        assert!(Manifest::parse("m", &text).unwrap_err().to_string().contains("its own checksum"));
-        let weak = manifest("{ \"Path\": \"a\", \"Size\": 3, \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"00\" }");
-        assert!(Manifest::parse("m", &weak).unwrap_err().to_string().contains("no SHA-256"));
+        assert!(
+            Manifest::parse("m", &text)
+                .unwrap_err()
+                .to_string()
+                .contains("its own checksum")
+        );
+        let weak =
+            manifest("{ \"Path\": \"a\", \"Size\": 3, \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"00\" }");
+        assert!(
+            Manifest::parse("m", &weak)
+                .unwrap_err()
+                .to_string()
+                .contains("no SHA-256")
+        );
         assert!(Manifest::parse("m", b"{}").is_err());
     }
 }

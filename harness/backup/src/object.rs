@@ -7,8 +7,8 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::stream::FuturesUnordered;
 use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use object_store::PutPayload;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -71,7 +71,9 @@ impl ObjectWriter {
                 part.extend_from_slice(now);
                 if part.len() == PART_BYTES {
                     let full = std::mem::replace(&mut part, Vec::with_capacity(PART_BYTES));
-                    parts_out.blocking_send(full).map_err(|_| io::Error::other("the upload has ended"))?;
+                    parts_out
+                        .blocking_send(full)
+                        .map_err(|_| io::Error::other("the upload has ended"))?;
                 }
                 part.extend_from_slice(rest);
                 Ok(())
@@ -86,12 +88,20 @@ impl ObjectWriter {
             }
             let sealed = sealer.finish().map_err(failure)?;
             if !part.is_empty() {
-                parts_out.blocking_send(part).map_err(|_| Error::Abandoned(format!("object {sealed_name}")))?;
+                parts_out
+                    .blocking_send(part)
+                    .map_err(|_| Error::Abandoned(format!("object {sealed_name}")))?;
             }
             Ok(sealed)
         });
         let done = tokio::spawn(upload(store.clone(), name.to_owned(), parts, sealing));
-        Self { name: name.to_owned(), pieces, gathered: Vec::new(), plain_bytes: 0, done }
+        Self {
+            name: name.to_owned(),
+            pieces,
+            gathered: Vec::new(),
+            plain_bytes: 0,
+            done,
+        }
     }
 
     /// Hands on plain bytes; waits while the store is behind.
@@ -132,7 +142,10 @@ impl ObjectWriter {
     pub(crate) async fn finish(mut self) -> Result<StoredObject> {
         self.send().await?;
         let _ = self.pieces.send(Piece::Finish).await;
-        let sealed = self.done.await.map_err(|_| Error::Abandoned(format!("object {}", self.name)))??;
+        let sealed = self
+            .done
+            .await
+            .map_err(|_| Error::Abandoned(format!("object {}", self.name)))??;
         Ok(StoredObject {
             key: self.name,
             plain_bytes: sealed.plain_bytes,
@@ -172,10 +185,18 @@ async fn upload(
         while let Some(part) = parts.recv().await {
             count += 1;
             if count > PARTS_MAX {
-                return Err(Error::Limit { what: format!("size of object {name} in parts of {PART_BYTES} bytes"), found: count, limit: PARTS_MAX });
+                return Err(Error::Limit {
+                    what: format!("size of object {name} in parts of {PART_BYTES} bytes"),
+                    found: count,
+                    limit: PARTS_MAX,
+                });
             }
             while flying.len() >= PARTS_IN_FLIGHT {
-                flying.next().await.expect("there are some").map_err(failed("put a part of", &name))?;
+                flying
+                    .next()
+                    .await
+                    .expect("there are some")
+                    .map_err(failed("put a part of", &name))?;
             }
             flying.push(target.put_part(Bytes::from(part).into()));
         }
@@ -215,10 +236,16 @@ async fn ended(sealing: JoinHandle<Result<Sealed>>, name: &str) -> Result<Sealed
 pub(crate) async fn open(store: &Store, key: &MasterKey, object: &StoredObject) -> Result<Opener<Ranges>> {
     match store.size(&object.key).await? {
         None => {
-            return Err(Error::Missing { key: object.key.clone(), needed_for: "the backup's record lists it".into() });
+            return Err(Error::Missing {
+                key: object.key.clone(),
+                needed_for: "the backup's record lists it".into(),
+            });
         }
         Some(size) if size != object.stored_bytes => {
-            let reason = format!("it has {size} bytes, the record says {}: cut or altered", object.stored_bytes);
+            let reason = format!(
+                "it has {size} bytes, the record says {}: cut or altered",
+                object.stored_bytes
+            );
             return Err(Error::damaged(&object.key, reason));
         }
         Some(_) => {}
@@ -255,7 +282,10 @@ impl Ranges {
                 at = end;
             }
         });
-        Self { ranges, current: Bytes::new() }
+        Self {
+            ranges,
+            current: Bytes::new(),
+        }
     }
 }
 

@@ -98,10 +98,13 @@ impl BackupRecord {
 
     /// The one object whose key ends so.
     pub(crate) fn object(&self, ending: &str) -> Result<&StoredObject> {
-        self.objects.iter().find(|object| object.key.ends_with(ending)).ok_or_else(|| Error::Damaged {
-            key: name_of(&self.id),
-            reason: format!("it lists no object {ending}"),
-        })
+        self.objects
+            .iter()
+            .find(|object| object.key.ends_with(ending))
+            .ok_or_else(|| Error::Damaged {
+                key: name_of(&self.id),
+                reason: format!("it lists no object {ending}"),
+            })
     }
 }
 
@@ -144,7 +147,10 @@ pub(crate) fn decode(key: &MasterKey, id: &str, text: &[u8]) -> Result<BackupRec
     let authentication: Authentication = serde_json::from_slice(rest).map_err(|_| cut())?;
     let mac = hex::decode(&authentication.hmac_sha256).map_err(|_| cut())?;
     key.mac(&name, &text[..end]).verify_slice(&mac).map_err(|_| {
-        Error::damaged(&name, "its HMAC does not fit: altered, swapped with another record, or written with another key")
+        Error::damaged(
+            &name,
+            "its HMAC does not fit: altered, swapped with another record, or written with another key",
+        )
     })?;
     let record: BackupRecord = serde_json::from_slice(&text[..end])
         .map_err(|error| Error::damaged(&name, format!("this version cannot read it: {error}")))?;

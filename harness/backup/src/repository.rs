@@ -38,7 +38,10 @@ impl Repository {
     /// # Errors
     /// The configuration cannot be used.
     pub fn open(config: &RepositoryConfig) -> Result<Self> {
-        Ok(Self { store: Store::open(&config.place())?, key: MasterKey::parse(&config.key)? })
+        Ok(Self {
+            store: Store::open(&config.place())?,
+            key: MasterKey::parse(&config.key)?,
+        })
     }
 
     /// Opens the repository that a configuration file of mode 0600 describes.
@@ -79,7 +82,8 @@ impl Repository {
             Some(text) => record::decode(&self.key, id, &text),
             None => Err(Error::Missing {
                 key: name,
-                needed_for: "without a record a backup does not exist: it was never completed, or its id is another".into(),
+                needed_for: "without a record a backup does not exist: it was never completed, or its id is another"
+                    .into(),
             }),
         }
     }
@@ -93,7 +97,11 @@ impl Repository {
         record.completed_unix_ms = unix_ms();
         let text = Bytes::from(record::encode(&self.key, &record));
         if text.len() as u64 > RECORD_BYTES_MAX {
-            return Err(Error::Limit { what: "size of the backup's record".into(), found: text.len() as u64, limit: RECORD_BYTES_MAX });
+            return Err(Error::Limit {
+                what: "size of the backup's record".into(),
+                found: text.len() as u64,
+                limit: RECORD_BYTES_MAX,
+            });
         }
         let name = record::name_of(&record.id);
         if !self.store.create(&name, text.into()).await? {
@@ -131,7 +139,9 @@ pub(crate) fn begin(kind: BackupKind, label: &str) -> BackupRecord {
 }
 
 pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }
 
 /// `20260131T235959Z`.
@@ -146,9 +156,18 @@ fn compact_utc(unix_ms: u64) -> String {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * of_year + 2) / 153;
     let date = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}{month:02}{date:02}T{:02}{:02}{:02}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+    format!(
+        "{year:04}{month:02}{date:02}T{:02}{:02}{:02}Z",
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60
+    )
 }
 
 /// Waits for `work` and tells `progress` how far a counter that `work` moves has come.

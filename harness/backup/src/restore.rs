@@ -125,7 +125,11 @@ impl Repository {
 
     async fn read_small(&self, object: &StoredObject, bytes_max: u64) -> Result<Vec<u8>> {
         if object.plain_bytes > bytes_max {
-            return Err(Error::Limit { what: format!("size of {}", object.key), found: object.plain_bytes, limit: bytes_max });
+            return Err(Error::Limit {
+                what: format!("size of {}", object.key),
+                found: object.plain_bytes,
+                limit: bytes_max,
+            });
         }
         let opened = object::open(&self.store, &self.key, object).await?;
         let mut pieces = Pieces::of(opened, &object.key);
@@ -141,12 +145,18 @@ impl Repository {
         let (_, manifest) = self.manifest(record).await?;
         let archive = record.object("/base.tar")?.clone();
         let opened = object::open(&self.store, &self.key, &archive).await?;
-        object::blocking("the check", move || extract::unpack(&archive.key, opened, &manifest, None, &done)).await
+        object::blocking("the check", move || {
+            extract::unpack(&archive.key, opened, &manifest, None, &done)
+        })
+        .await
     }
 }
 
 fn check_free(into: &Path) -> Result<()> {
-    let occupied = |found: String| Error::Occupied { path: into.to_owned(), found };
+    let occupied = |found: String| Error::Occupied {
+        path: into.to_owned(),
+        found,
+    };
     match std::fs::symlink_metadata(into) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Error::io("look at", into)(error)),
@@ -171,9 +181,16 @@ impl Staging {
     fn beside(into: &Path) -> Result<Self> {
         let absolute = std::path::absolute(into).map_err(Error::io("resolve", into))?;
         let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-            return Err(Error::Occupied { path: into.to_owned(), found: "the root directory".into() });
+            return Err(Error::Occupied {
+                path: into.to_owned(),
+                found: "the root directory".into(),
+            });
         };
-        let path = parent.join(format!(".{}.restoring-{}", name.display(), hex::encode(&random_bytes()[..4])));
+        let path = parent.join(format!(
+            ".{}.restoring-{}",
+            name.display(),
+            hex::encode(&random_bytes()[..4])
+        ));
         extract::make_directory(&path)?;
         let made = std::fs::metadata(&path).map_err(Error::io("look at", &path))?;
         let model = match std::fs::metadata(into) {
@@ -221,7 +238,9 @@ impl Staging {
     }
 
     fn sync_directory(&self, path: &Path) -> Result<()> {
-        File::open(path).and_then(|directory| directory.sync_all()).map_err(Error::io("sync", path))
+        File::open(path)
+            .and_then(|directory| directory.sync_all())
+            .map_err(Error::io("sync", path))
     }
 }
 
@@ -248,13 +267,20 @@ fn give(path: &Path, owner: (u32, u32)) -> Result<()> {
 
 /// The settings of this recovery, by name.
 fn settings(target: &RecoveryTarget, wal_fetch_command: &str) -> Result<Vec<(&'static str, String)>> {
-    let mut settings = vec![("restore_command", wal_fetch_command.to_owned()), ("recovery_target_timeline", "latest".into())];
+    let mut settings = vec![
+        ("restore_command", wal_fetch_command.to_owned()),
+        ("recovery_target_timeline", "latest".into()),
+    ];
     match target {
         RecoveryTarget::Latest => {}
         RecoveryTarget::Time(time) => settings.push(("recovery_target_time", time.clone())),
         RecoveryTarget::Lsn(lsn) => {
             if crate::record::parse_lsn(lsn).is_none() {
-                return Err(Error::Config { what: "recovery target".into(), found: lsn.clone(), expected: "a position such as 0/3000148".into() });
+                return Err(Error::Config {
+                    what: "recovery target".into(),
+                    found: lsn.clone(),
+                    expected: "a position such as 0/3000148".into(),
+                });
             }
             settings.push(("recovery_target_lsn", lsn.clone()));
         }
@@ -266,7 +292,11 @@ fn settings(target: &RecoveryTarget, wal_fetch_command: &str) -> Result<Vec<(&'s
     }
     for (name, value) in &settings {
         if value.is_empty() || value.contains(['\n', '\r', '\0']) {
-            return Err(Error::Config { what: (*name).into(), found: format!("{value:?}"), expected: "one line of text".into() });
+            return Err(Error::Config {
+                what: (*name).into(),
+                found: format!("{value:?}"),
+                expected: "one line of text".into(),
+            });
         }
     }
     Ok(settings)
@@ -276,14 +306,21 @@ fn settings(target: &RecoveryTarget, wal_fetch_command: &str) -> Result<Vec<(&'s
 fn merged(old: &str, settings: &[(&'static str, String)]) -> String {
     let mut text = String::new();
     for line in old.lines() {
-        let name = line.trim_start().split(|c: char| c == '=' || c.is_whitespace()).next().unwrap_or_default();
+        let name = line
+            .trim_start()
+            .split(|c: char| c == '=' || c.is_whitespace())
+            .next()
+            .unwrap_or_default();
         if !name.starts_with("recovery_target") && name != "restore_command" {
             text.push_str(line);
             text.push('\n');
         }
     }
     for (name, value) in settings {
-        text.push_str(&format!("{name} = '{}'\n", value.replace('\\', "\\\\").replace('\'', "''")));
+        text.push_str(&format!(
+            "{name} = '{}'\n",
+            value.replace('\\', "\\\\").replace('\'', "''")
+        ));
     }
     text
 }

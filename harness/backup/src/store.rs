@@ -46,9 +46,18 @@ impl Store {
                 expected: "https://HOST, or http://127.0.0.1:PORT (plain http is for this machine only)".into(),
             });
         }
-        for (what, value) in [("bucket", &place.bucket), ("access_key", &place.access_key), ("secret_key", &place.secret_key), ("region", &place.region)] {
+        for (what, value) in [
+            ("bucket", &place.bucket),
+            ("access_key", &place.access_key),
+            ("secret_key", &place.secret_key),
+            ("region", &place.region),
+        ] {
             if value.is_empty() {
-                return Err(Error::Config { what: format!("{what} of the object store"), found: "nothing".into(), expected: "a value".into() });
+                return Err(Error::Config {
+                    what: format!("{what} of the object store"),
+                    found: "nothing".into(),
+                    expected: "a value".into(),
+                });
             }
         }
         // The process may have chosen already; either choice is ring here.
@@ -59,7 +68,11 @@ impl Store {
             .with_no_system_certificates(!secure)
             .with_timeout(REQUEST_MAX)
             .with_connect_timeout(CONNECT_MAX);
-        let backoff = BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: Duration::from_secs(2), base: 2.0 };
+        let backoff = BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(2),
+            base: 2.0,
+        };
         let s3 = AmazonS3Builder::new()
             .with_endpoint(&place.endpoint)
             .with_bucket_name(&place.bucket)
@@ -68,10 +81,17 @@ impl Store {
             .with_region(&place.region)
             .with_virtual_hosted_style_request(false)
             .with_client_options(client)
-            .with_retry(RetryConfig { backoff, max_retries: 8, retry_timeout: RETRY_MAX })
+            .with_retry(RetryConfig {
+                backoff,
+                max_retries: 8,
+                retry_timeout: RETRY_MAX,
+            })
             .build()
             .map_err(failed("open", &place.bucket))?;
-        Ok(Self { s3: Arc::new(s3), prefix: Key::from(place.prefix.as_str()) })
+        Ok(Self {
+            s3: Arc::new(s3),
+            prefix: Key::from(place.prefix.as_str()),
+        })
     }
 
     fn absolute(&self, name: &str) -> Key {
@@ -82,7 +102,10 @@ impl Store {
     pub(crate) fn relative(&self, key: &Key) -> String {
         let key = key.as_ref();
         let prefix = self.prefix.as_ref();
-        key.strip_prefix(prefix).unwrap_or(key).trim_start_matches('/').to_owned()
+        key.strip_prefix(prefix)
+            .unwrap_or(key)
+            .trim_start_matches('/')
+            .to_owned()
     }
 
     /// The stored size in bytes, or nothing where there is no such object.
@@ -102,12 +125,19 @@ impl Store {
             Err(error) => return Err(failed("get", name)(error)),
         };
         if answer.meta.size > bytes_max {
-            return Err(Error::Limit { what: format!("size of {name}"), found: answer.meta.size, limit: bytes_max });
+            return Err(Error::Limit {
+                what: format!("size of {name}"),
+                found: answer.meta.size,
+                limit: bytes_max,
+            });
         }
         let size = answer.meta.size;
         let bytes = answer.bytes().await.map_err(failed("get", name))?;
         if bytes.len() as u64 != size {
-            return Err(Error::damaged(name, format!("{} bytes came, {size} were announced", bytes.len())));
+            return Err(Error::damaged(
+                name,
+                format!("{} bytes came, {size} were announced", bytes.len()),
+            ));
         }
         Ok(Some(bytes))
     }
@@ -118,18 +148,28 @@ impl Store {
             Ok(bytes) if bytes.len() as u64 == range.end - range.start => Ok(bytes),
             Ok(bytes) => Err(Error::damaged(
                 name,
-                format!("{} of {} bytes came from offset {}: it was cut", bytes.len(), range.end - range.start, range.start),
+                format!(
+                    "{} of {} bytes came from offset {}: it was cut",
+                    bytes.len(),
+                    range.end - range.start,
+                    range.start
+                ),
             )),
-            Err(object_store::Error::NotFound { .. }) => {
-                Err(Error::Missing { key: name.into(), needed_for: "it was there when reading began".into() })
-            }
+            Err(object_store::Error::NotFound { .. }) => Err(Error::Missing {
+                key: name.into(),
+                needed_for: "it was there when reading began".into(),
+            }),
             Err(error) => Err(failed("get", name)(error)),
         }
     }
 
     /// Stores a whole object, over an older one if need be.
     pub(crate) async fn put(&self, name: &str, payload: PutPayload) -> Result<()> {
-        self.s3.put(&self.absolute(name), payload).await.map(drop).map_err(failed("put", name))
+        self.s3
+            .put(&self.absolute(name), payload)
+            .await
+            .map(drop)
+            .map_err(failed("put", name))
     }
 
     /// Stores a whole object if there is none of that name. False: there is one.
@@ -144,7 +184,10 @@ impl Store {
 
     /// Begins an object of unknown size.
     pub(crate) async fn multipart(&self, name: &str) -> Result<Box<dyn object_store::MultipartUpload>> {
-        self.s3.put_multipart(&self.absolute(name)).await.map_err(failed("begin", name))
+        self.s3
+            .put_multipart(&self.absolute(name))
+            .await
+            .map_err(failed("begin", name))
     }
 
     /// All objects below a name, as (relative name, description).
@@ -160,7 +203,11 @@ impl Store {
             .await
             .map_err(failed("list", below))?;
         if found.len() > LISTED_MAX {
-            return Err(Error::Limit { what: format!("objects below {below:?}"), found: found.len() as u64, limit: LISTED_MAX as u64 });
+            return Err(Error::Limit {
+                what: format!("objects below {below:?}"),
+                found: found.len() as u64,
+                limit: LISTED_MAX as u64,
+            });
         }
         Ok(found)
     }
@@ -168,19 +215,32 @@ impl Store {
     /// The names directly below a name that have something below them.
     pub(crate) async fn folders(&self, below: &str) -> Result<Vec<String>> {
         let under = self.absolute(below);
-        let found = self.s3.list_with_delimiter(Some(&under)).await.map_err(failed("list", below))?;
-        Ok(found.common_prefixes.iter().filter_map(|key| key.filename().map(str::to_owned)).collect())
+        let found = self
+            .s3
+            .list_with_delimiter(Some(&under))
+            .await
+            .map_err(failed("list", below))?;
+        Ok(found
+            .common_prefixes
+            .iter()
+            .filter_map(|key| key.filename().map(str::to_owned))
+            .collect())
     }
 }
 
 fn is_loopback(endpoint: &str) -> bool {
-    let Some(rest) = endpoint.strip_prefix("http://") else { return false };
+    let Some(rest) = endpoint.strip_prefix("http://") else {
+        return false;
+    };
     let authority = rest.split('/').next().unwrap_or_default();
     let host = match authority.strip_prefix('[') {
         Some(six) => six.split(']').next().unwrap_or_default(),
         None => authority.split(':').next().unwrap_or_default(),
     };
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 pub(crate) fn failed(action: &'static str, key: &str) -> impl FnOnce(object_store::Error) -> Error {
@@ -194,10 +254,20 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_this_machine_only() {
-        for yes in ["http://127.0.0.1:9", "http://localhost:9/x", "http://[::1]:9", "http://127.8.0.1"] {
+        for yes in [
+            "http://127.0.0.1:9",
+            "http://localhost:9/x",
+            "http://[::1]:9",
+            "http://127.8.0.1",
+        ] {
             assert!(is_loopback(yes), "{yes}");
         }
-        for no in ["http://10.0.0.1:9", "http://127.0.0.1.example.org", "https://example.org", "http://localhost.example.org"] {
+        for no in [
+            "http://10.0.0.1:9",
+            "http://127.0.0.1.example.org",
+            "https://example.org",
+            "http://localhost.example.org",
+        ] {
             assert!(!is_loopback(no), "{no}");
         }
     }

@@ -86,7 +86,10 @@ impl Repository {
                     found.objects += 1;
                     found.bytes += bytes;
                 }
-                Ok(None) => found.problems.push(format!("object {} is missing; the backup needs it to become consistent", wal::name_of(&segment))),
+                Ok(None) => found.problems.push(format!(
+                    "object {} is missing; the backup needs it to become consistent",
+                    wal::name_of(&segment)
+                )),
                 Err(error) => found.note(error)?,
             }
         }
@@ -112,7 +115,10 @@ impl Repository {
         let mut first = true;
         while let Some(piece) = pieces.next().await? {
             if std::mem::take(&mut first) && !piece.starts_with(b"PGDMP") {
-                found.problems.push(format!("object {} does not begin as an archive of pg_dump does", object.key));
+                found.problems.push(format!(
+                    "object {} does not begin as an archive of pg_dump does",
+                    object.key
+                ));
             }
             found.bytes += piece.len() as u64;
         }

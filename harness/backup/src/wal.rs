@@ -50,15 +50,22 @@ impl Repository {
     /// # Errors
     /// The name is none of Postgres's, the file cannot be read, the store fails, or it holds other content of this name.
     pub async fn wal_push(&self, path: &Path) -> Result<()> {
-        let wal_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let wal_name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+            .to_owned();
         check_name(&wal_name)?;
         let name = name_of(&wal_name);
         let (plain_digest, pieces) = {
             let (path, key, name) = (path.to_owned(), self.key.clone(), name.clone());
             blocking("reading a WAL segment", move || {
                 let plain = read_whole(&path)?;
-                let (pieces, _) = container::seal(&key, &name, &plain)
-                    .map_err(|error| Error::Io { action: "seal", path: path.clone(), source: error })?;
+                let (pieces, _) = container::seal(&key, &name, &plain).map_err(|error| Error::Io {
+                    action: "seal",
+                    path: path.clone(),
+                    source: error,
+                })?;
                 Ok((digest(&plain), pieces))
             })
             .await?
@@ -67,15 +74,19 @@ impl Repository {
         if self.store.create(&name, payload).await? {
             return Ok(());
         }
-        let stored = self
-            .wal_content(&name)
-            .await?
-            .ok_or_else(|| Error::Missing { key: name.clone(), needed_for: "the store had just said that it is there".into() })?;
+        let stored = self.wal_content(&name).await?.ok_or_else(|| Error::Missing {
+            key: name.clone(),
+            needed_for: "the store had just said that it is there".into(),
+        })?;
         let stored = digest(&stored);
         if stored == plain_digest {
             return Ok(());
         }
-        Err(Error::Conflict { key: name, stored, offered: plain_digest })
+        Err(Error::Conflict {
+            key: name,
+            stored,
+            offered: plain_digest,
+        })
     }
 
     /// Fetches a WAL file to `dest`, which appears whole or not at all. False: the archive does not hold it.
@@ -84,7 +95,9 @@ impl Repository {
     /// It is there and cannot be trusted, the store fails, or `dest` cannot be written.
     pub async fn wal_fetch(&self, wal_name: &str, dest: &Path) -> Result<bool> {
         check_name(wal_name)?;
-        let Some(plain) = self.wal_content(&name_of(wal_name)).await? else { return Ok(false) };
+        let Some(plain) = self.wal_content(&name_of(wal_name)).await? else {
+            return Ok(false);
+        };
         let dest = dest.to_owned();
         blocking("writing a WAL segment", move || write_whole(&dest, &plain)).await?;
         Ok(true)
@@ -92,17 +105,30 @@ impl Repository {
 
     async fn wal_content(&self, name: &str) -> Result<Option<Vec<u8>>> {
         // A segment that does not compress grows by the container only.
-        let Some(stored) = self.store.get(name, WAL_BYTES_MAX + (1 << 20)).await? else { return Ok(None) };
+        let Some(stored) = self.store.get(name, WAL_BYTES_MAX + (1 << 20)).await? else {
+            return Ok(None);
+        };
         let (key, name) = (self.key.clone(), name.to_owned());
         blocking("opening a WAL segment", move || {
-            let expected =
-                Expected { name: name.clone(), stored_bytes: stored.len() as u64, sha256: None, plain_bytes: None };
+            let expected = Expected {
+                name: name.clone(),
+                stored_bytes: stored.len() as u64,
+                sha256: None,
+                plain_bytes: None,
+            };
             let damaged = |error| from_io(error, |text| Error::damaged(&name, text));
             let mut plain = Vec::new();
             let opened = Opener::new(&key, expected, &*stored).map_err(damaged)?;
-            opened.take(WAL_BYTES_MAX + 1).read_to_end(&mut plain).map_err(damaged)?;
+            opened
+                .take(WAL_BYTES_MAX + 1)
+                .read_to_end(&mut plain)
+                .map_err(damaged)?;
             if plain.len() as u64 > WAL_BYTES_MAX {
-                return Err(Error::Limit { what: format!("size of {name}"), found: plain.len() as u64, limit: WAL_BYTES_MAX });
+                return Err(Error::Limit {
+                    what: format!("size of {name}"),
+                    found: plain.len() as u64,
+                    limit: WAL_BYTES_MAX,
+                });
             }
             Ok(Some(plain))
         })
@@ -138,7 +164,10 @@ impl Repository {
     /// # Errors
     /// The store does not answer.
     pub async fn wal_gaps(&self, segment_bytes: u64) -> Result<Vec<WalGap>> {
-        Ok(gaps(self.wal_segments().await?.iter().map(|record| record.name.as_str()), segment_bytes))
+        Ok(gaps(
+            self.wal_segments().await?.iter().map(|record| record.name.as_str()),
+            segment_bytes,
+        ))
     }
 
     /// The segments that a base backup needs and the archive does not hold.
@@ -160,7 +189,10 @@ impl Repository {
 
     /// Reads one archived file through and tells what is wrong with it.
     pub(crate) async fn check_wal(&self, segment: &str) -> Result<Option<u64>> {
-        Ok(self.wal_content(&name_of(segment)).await?.map(|plain| plain.len() as u64))
+        Ok(self
+            .wal_content(&name_of(segment))
+            .await?
+            .map(|plain| plain.len() as u64))
     }
 }
 
@@ -190,15 +222,27 @@ pub(crate) fn needed(record: &BackupRecord) -> Result<Vec<String>> {
     let (Some(start), Some(stop), Some(timeline)) =
         (position(&record.start_lsn), position(&record.stop_lsn), record.timeline)
     else {
-        return Err(Error::damaged(crate::record::name_of(&record.id), "it does not tell the WAL that the backup needs"));
+        return Err(Error::damaged(
+            crate::record::name_of(&record.id),
+            "it does not tell the WAL that the backup needs",
+        ));
     };
-    let size = record.wal_segment_bytes.filter(|size| size.is_power_of_two()).unwrap_or(WAL_SEGMENT_BYTES);
+    let size = record
+        .wal_segment_bytes
+        .filter(|size| size.is_power_of_two())
+        .unwrap_or(WAL_SEGMENT_BYTES);
     // The stop position is exclusive.
     let (first, last) = (start / size, stop.saturating_sub(1).max(start) / size);
     if last - first > 100_000 {
-        return Err(Error::Limit { what: "WAL segments of one backup".into(), found: last - first, limit: 100_000 });
+        return Err(Error::Limit {
+            what: "WAL segments of one backup".into(),
+            found: last - first,
+            limit: 100_000,
+        });
     }
-    Ok((first..=last).map(|number| segment_name(timeline, number, size)).collect())
+    Ok((first..=last)
+        .map(|number| segment_name(timeline, number, size))
+        .collect())
 }
 
 fn segment_name(timeline: u32, number: u64, segment_bytes: u64) -> String {
@@ -254,7 +298,11 @@ fn read_whole(path: &Path) -> Result<Vec<u8>> {
     let mut file = std::fs::File::open(path).map_err(Error::io("open", path))?;
     let size = file.metadata().map_err(Error::io("look at", path))?.len();
     if size > WAL_BYTES_MAX {
-        return Err(Error::Limit { what: format!("size of {}", path.display()), found: size, limit: WAL_BYTES_MAX });
+        return Err(Error::Limit {
+            what: format!("size of {}", path.display()),
+            found: size,
+            limit: WAL_BYTES_MAX,
+        });
     }
     let mut plain = Vec::with_capacity(size as usize);
     file.read_to_end(&mut plain).map_err(Error::io("read", path))?;
@@ -273,7 +321,9 @@ fn write_whole(dest: &Path, plain: &[u8]) -> Result<()> {
             .mode(0o600)
             .open(&pending)
             .map_err(Error::io("create", &pending))?;
-        file.write_all(plain).and_then(|()| file.sync_all()).map_err(Error::io("write", &pending))?;
+        file.write_all(plain)
+            .and_then(|()| file.sync_all())
+            .map_err(Error::io("write", &pending))?;
         std::fs::rename(&pending, dest).map_err(Error::io("rename to", dest))
     })();
     if written.is_err() {
@@ -296,16 +346,36 @@ mod tests {
         ] {
             check_name(yes).unwrap();
         }
-        for no in ["", "../x", "00000001000000000000000", "0000000100000000000000aa", "00000002.history/..", "x.backup"] {
+        for no in [
+            "",
+            "../x",
+            "00000001000000000000000",
+            "0000000100000000000000aa",
+            "00000002.history/..",
+            "x.backup",
+        ] {
             assert!(check_name(no).is_err(), "{no}");
         }
     }
 
     #[test]
     fn gaps_are_found_across_the_end_of_a_log_and_not_between_timelines() {
-        let names = ["0000000100000000000000FE", "0000000100000000000000FF", "000000010000000100000000", "000000010000000100000003", "000000020000000100000009"];
+        let names = [
+            "0000000100000000000000FE",
+            "0000000100000000000000FF",
+            "000000010000000100000000",
+            "000000010000000100000003",
+            "000000020000000100000009",
+        ];
         let found = gaps(names.into_iter(), WAL_SEGMENT_BYTES);
-        assert_eq!(found, [WalGap { timeline: 1, first_missing: "000000010000000100000001".into(), segments: 2 }]);
+        assert_eq!(
+            found,
+            [WalGap {
+                timeline: 1,
+                first_missing: "000000010000000100000001".into(),
+                segments: 2
+            }]
+        );
         // With segments of 1 MiB a log has 4096 of them.
         assert_eq!(gaps(names[..3].iter().copied(), 1 << 20).len(), 1);
         assert!(gaps(std::iter::empty(), WAL_SEGMENT_BYTES).is_empty());

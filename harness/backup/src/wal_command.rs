@@ -18,7 +18,9 @@ pub const EXIT_CANNOT_TELL: u8 = 200;
 pub fn wal_push_main(args: Vec<String>) -> ExitCode {
     let outcome = parse::<1>(args, "wal-push --config FILE PATH").and_then(|(config, [path])| {
         let runtime = runtime()?;
-        runtime.block_on(wal_push(&config, path.as_ref())).map_err(|error| error.to_string())
+        runtime
+            .block_on(wal_push(&config, path.as_ref()))
+            .map_err(|error| error.to_string())
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -34,7 +36,9 @@ pub fn wal_push_main(args: Vec<String>) -> ExitCode {
 pub fn wal_fetch_main(args: Vec<String>) -> ExitCode {
     let outcome = parse::<2>(args, "wal-fetch --config FILE NAME DEST").and_then(|(config, [name, dest])| {
         let runtime = runtime()?;
-        runtime.block_on(wal_fetch(&config, &name, dest.as_ref())).map_err(|error| error.to_string())
+        runtime
+            .block_on(wal_fetch(&config, &name, dest.as_ref()))
+            .map_err(|error| error.to_string())
     });
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::future::BoxFuture;
 use postgres_protocol::authentication::{md5_hash, sasl};
 use postgres_protocol::message::backend::{ErrorFields, Message};
 use postgres_protocol::message::frontend;
-use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::config::Database;
@@ -51,14 +51,19 @@ impl Replication {
         let connecting = async {
             let socket: std::io::Result<Box<dyn Socket>> = if database.host.starts_with('/') {
                 let path = format!("{}/.s.PGSQL.{}", database.host, database.port);
-                tokio::net::UnixStream::connect(path).await.map(|socket| Box::new(socket) as _)
+                tokio::net::UnixStream::connect(path)
+                    .await
+                    .map(|socket| Box::new(socket) as _)
             } else {
                 match tokio::net::TcpStream::connect((database.host.as_str(), database.port)).await {
                     Ok(socket) => socket.set_nodelay(true).map(|()| Box::new(socket) as _),
                     Err(error) => Err(error),
                 }
             };
-            let socket = socket.map_err(Error::io("connect to the server at", format!("{}:{}", database.host, database.port)))?;
+            let socket = socket.map_err(Error::io(
+                "connect to the server at",
+                format!("{}:{}", database.host, database.port),
+            ))?;
             let mut session = Self {
                 socket,
                 input: BytesMut::with_capacity(512 << 10),
@@ -70,7 +75,9 @@ impl Replication {
             session.start(database).await?;
             Ok(session)
         };
-        let mut session = tokio::time::timeout(CONNECT_MAX, connecting).await.map_err(|_| stalled())??;
+        let mut session = tokio::time::timeout(CONNECT_MAX, connecting)
+            .await
+            .map_err(|_| stalled())??;
         session.idle_max = idle_max;
         Ok(session)
     }
@@ -87,11 +94,13 @@ impl Replication {
             match self.receive().await? {
                 Message::AuthenticationOk => break,
                 Message::AuthenticationCleartextPassword => {
-                    self.send(|out| frontend::password_message(database.password.as_bytes(), out)).await?;
+                    self.send(|out| frontend::password_message(database.password.as_bytes(), out))
+                        .await?;
                 }
                 Message::AuthenticationMd5Password(body) => {
                     let hash = md5_hash(database.user.as_bytes(), database.password.as_bytes(), body.salt());
-                    self.send(|out| frontend::password_message(hash.as_bytes(), out)).await?;
+                    self.send(|out| frontend::password_message(hash.as_bytes(), out))
+                        .await?;
                 }
                 Message::AuthenticationSasl(body) => {
                     let mut mechanisms = body.mechanisms();
@@ -119,19 +128,22 @@ impl Replication {
     async fn authenticate(&mut self, password: &[u8]) -> Result<()> {
         let mut scram = sasl::ScramSha256::new(password, sasl::ChannelBinding::unsupported());
         let first = scram.message().to_vec();
-        self.send(|out| frontend::sasl_initial_response(sasl::SCRAM_SHA_256, &first, out)).await?;
+        self.send(|out| frontend::sasl_initial_response(sasl::SCRAM_SHA_256, &first, out))
+            .await?;
         match self.receive().await? {
             Message::AuthenticationSaslContinue(body) => {
-                scram.update(body.data()).map_err(|error| self.misfit(error.to_string()))?;
+                scram
+                    .update(body.data())
+                    .map_err(|error| self.misfit(error.to_string()))?;
             }
             other => return Err(self.unexpected(&other)),
         }
         let answer = scram.message().to_vec();
         self.send(|out| frontend::sasl_response(&answer, out)).await?;
         match self.receive().await? {
-            Message::AuthenticationSaslFinal(body) => {
-                scram.finish(body.data()).map_err(|error| self.misfit(error.to_string()))
-            }
+            Message::AuthenticationSaslFinal(body) => scram
+                .finish(body.data())
+                .map_err(|error| self.misfit(error.to_string())),
             other => Err(self.unexpected(&other)),
         }
     }
@@ -229,7 +241,12 @@ impl Replication {
             match parsed {
                 Some(Message::ErrorResponse(body)) => {
                     let (severity, code, message) = described(body.fields());
-                    return Err(Error::Server { action: self.action.clone(), severity, code, message });
+                    return Err(Error::Server {
+                        action: self.action.clone(),
+                        severity,
+                        code,
+                        message,
+                    });
                 }
                 Some(Message::NoticeResponse(body)) => {
                     let (severity, _, message) = described(body.fields());
@@ -266,11 +283,18 @@ impl Replication {
             Some(notice) => format!("the server's last notice was {notice:?}"),
             None => "is the server stopped, its archive_command failing, or the link cut?".into(),
         };
-        Error::Stalled { action: self.action.clone(), seconds: self.idle_max.as_secs(), advice: notices }
+        Error::Stalled {
+            action: self.action.clone(),
+            seconds: self.idle_max.as_secs(),
+            advice: notices,
+        }
     }
 
     fn misfit(&self, found: impl Into<String>) -> Error {
-        Error::Protocol { action: self.action.clone(), found: found.into() }
+        Error::Protocol {
+            action: self.action.clone(),
+            found: found.into(),
+        }
     }
 
     fn unexpected(&self, message: &Message) -> Error {

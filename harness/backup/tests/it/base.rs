@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::postgres::{Cluster, Home, archived, text};
 use crate::s3::S3;
 
-const STATE: &str = "SELECT count(*) || ' ' || coalesce(max(id), 0) || ' ' || md5(string_agg(id || v, ',' ORDER BY id)) FROM t";
+const STATE: &str =
+    "SELECT count(*) || ' ' || coalesce(max(id), 0) || ' ' || md5(string_agg(id || v, ',' ORDER BY id)) FROM t";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn base_backup_and_wal_reach_every_kind_of_target() {
@@ -24,18 +25,31 @@ async fn base_backup_and_wal_reach_every_kind_of_target() {
         })
         .await
         .unwrap();
-    assert_eq!((record.kind, record.timeline, record.wal_included), (BackupKind::Base, Some(1), false));
+    assert_eq!(
+        (record.kind, record.timeline, record.wal_included),
+        (BackupKind::Base, Some(1), false)
+    );
     assert_eq!(told.into_inner(), record.plain_bytes());
     assert_eq!(record.wal_segment_bytes, Some(16 << 20));
     assert!(record.system_identifier.is_some() && record.server_version.is_some());
-    assert!(record.notes.iter().any(|note| note.contains("archived")), "{:?}", record.notes);
+    assert!(
+        record.notes.iter().any(|note| note.contains("archived")),
+        "{:?}",
+        record.notes
+    );
     let good = repository.verify(&record.id).await.unwrap();
-    assert!(good.is_good() && good.files_checked > 500 && good.objects >= 3, "{good:?}");
+    assert!(
+        good.is_good() && good.files_checked > 500 && good.objects >= 3,
+        "{good:?}"
+    );
 
     let mut states = Vec::new();
     let insert = "INSERT INTO t SELECT max(id) + 1, 'more' FROM t";
     client.batch_execute(insert).await.unwrap();
-    client.batch_execute("SELECT pg_create_restore_point('here')").await.unwrap();
+    client
+        .batch_execute("SELECT pg_create_restore_point('here')")
+        .await
+        .unwrap();
     states.push((RecoveryTarget::Name("here".into()), text(&client, STATE).await));
     client.batch_execute(insert).await.unwrap();
     let lsn = text(&client, "SELECT pg_current_wal_insert_lsn()::text").await;
@@ -49,12 +63,18 @@ async fn base_backup_and_wal_reach_every_kind_of_target() {
 
     // More segments, so that there is something to look for gaps in.
     for _ in 0..2 {
-        client.batch_execute("CREATE TABLE IF NOT EXISTS filler (x int); INSERT INTO filler VALUES (1)").await.unwrap();
+        client
+            .batch_execute("CREATE TABLE IF NOT EXISTS filler (x int); INSERT INTO filler VALUES (1)")
+            .await
+            .unwrap();
         archived(&client).await;
     }
     assert!(repository.wal_gaps(16 << 20).await.unwrap().is_empty());
     let segments = repository.wal_segments().await.unwrap();
-    assert!(segments.iter().any(|segment| segment.name.ends_with(".backup")), "{segments:?}");
+    assert!(
+        segments.iter().any(|segment| segment.name.ends_with(".backup")),
+        "{segments:?}"
+    );
     drop(client);
     drop(cluster);
 
@@ -64,7 +84,10 @@ async fn base_backup_and_wal_reach_every_kind_of_target() {
             // An empty directory is as good as none.
             std::fs::create_dir(&into).unwrap();
         }
-        let restored = repository.restore_base(&record.id, &into, &target, &fetch, &|_| {}).await.unwrap();
+        let restored = repository
+            .restore_base(&record.id, &into, &target, &fetch, &|_| {})
+            .await
+            .unwrap();
         assert_eq!(restored.files, good.files_checked);
         let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&into).unwrap().permissions());
         assert_eq!(mode & 0o777, 0o700);
@@ -75,17 +98,32 @@ async fn base_backup_and_wal_reach_every_kind_of_target() {
         let mut back = Cluster::start(&home, &into, &["archive_mode=off"]);
         let client = back.ready().await;
         assert_eq!(text(&client, STATE).await, expected, "{target:?}");
-        let timeline: i32 = client.query_one("SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int", &[]).await.unwrap().get(0);
+        let timeline: i32 = client
+            .query_one(
+                "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int",
+                &[],
+            )
+            .await
+            .unwrap()
+            .get(0);
         assert_eq!(timeline, 2, "a recovery with a target begins a new timeline");
     }
     let taken = home.path().join("restored0");
-    let error = repository.restore_base(&record.id, &taken, &RecoveryTarget::Latest, &fetch, &|_| {}).await.unwrap_err();
+    let error = repository
+        .restore_base(&record.id, &taken, &RecoveryTarget::Latest, &fetch, &|_| {})
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("expected a path that is absent"), "{error}");
 }
 
 /// Gives a directory and all in it to the owner of another.
 fn give(path: &std::path::Path, model: &std::path::Path) {
-    let status = std::process::Command::new("chown").arg("-R").arg(format!("--reference={}", model.display())).arg(path).status().unwrap();
+    let status = std::process::Command::new("chown")
+        .arg("-R")
+        .arg(format!("--reference={}", model.display()))
+        .arg(path)
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -95,14 +133,23 @@ async fn a_cluster_that_does_not_archive_gets_its_wal_into_the_backup() {
     let (_, fetch) = home.wal_commands(&s3.config());
     let mut cluster = Cluster::create(&home, "data", &[]);
     let client = cluster.ready().await;
-    client.batch_execute("CREATE TABLE t (id int, v text); INSERT INTO t VALUES (7, 'seven')").await.unwrap();
+    client
+        .batch_execute("CREATE TABLE t (id int, v text); INSERT INTO t VALUES (7, 'seven')")
+        .await
+        .unwrap();
     let repository = s3.repository();
-    let record = repository.base_backup(&cluster.database("postgres"), "alone", &|_| {}).await.unwrap();
+    let record = repository
+        .base_backup(&cluster.database("postgres"), "alone", &|_| {})
+        .await
+        .unwrap();
     assert!(record.wal_included);
     client.batch_execute("INSERT INTO t VALUES (8, 'lost')").await.unwrap();
     assert!(repository.verify(&record.id).await.unwrap().is_good());
     let into = home.path().join("restored");
-    repository.restore_base(&record.id, &into, &RecoveryTarget::Latest, &fetch, &|_| {}).await.unwrap();
+    repository
+        .restore_base(&record.id, &into, &RecoveryTarget::Latest, &fetch, &|_| {})
+        .await
+        .unwrap();
     let mut back = Cluster::start(&home, &into, &[]);
     let client = back.ready().await;
     assert_eq!(text(&client, "SELECT string_agg(v, ',') FROM t").await, "seven");
@@ -113,20 +160,33 @@ async fn a_damaged_page_and_a_wrong_password_leave_no_backup() {
     let (s3, home) = (S3::start().await, Home::new());
     let mut cluster = Cluster::create(&home, "data", &[]);
     let client = cluster.ready().await;
-    client.batch_execute("CREATE TABLE t (v text); INSERT INTO t SELECT repeat('x', 900) FROM generate_series(1, 200)").await.unwrap();
+    client
+        .batch_execute("CREATE TABLE t (v text); INSERT INTO t SELECT repeat('x', 900) FROM generate_series(1, 200)")
+        .await
+        .unwrap();
     let file = text(&client, "SELECT pg_relation_filepath('t')").await;
     client.batch_execute("CHECKPOINT").await.unwrap();
     let path = cluster.data.join(file);
     let mut page = std::fs::read(&path).unwrap();
     page[8192 + 5000] ^= 0xff;
     // In place: a new file would lose its owner.
-    std::fs::OpenOptions::new().write(true).open(&path).and_then(|mut file| std::io::Write::write_all(&mut file, &page)).unwrap();
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &page))
+        .unwrap();
     let repository = s3.repository();
-    let error = repository.base_backup(&cluster.database("postgres"), "bad", &|_| {}).await.unwrap_err();
+    let error = repository
+        .base_backup(&cluster.database("postgres"), "bad", &|_| {})
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("XX001"), "{error}");
     let mut wrong = cluster.database("postgres");
     wrong.password = "another".into();
     let error = repository.base_backup(&wrong, "bad", &|_| {}).await.unwrap_err();
-    assert!(error.to_string().contains("28P01") && !error.to_string().contains("another"), "{error}");
+    assert!(
+        error.to_string().contains("28P01") && !error.to_string().contains("another"),
+        "{error}"
+    );
     assert!(repository.list().await.unwrap().is_empty(), "what failed is no backup");
 }

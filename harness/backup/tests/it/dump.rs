@@ -60,7 +60,14 @@ async fn state(client: &Client) -> String {
         "SELECT pg_get_viewdef('public.rich'::regclass)",
         "SELECT (SELECT last_value::text || is_called::text FROM public.untouched) || pg_get_serial_sequence('public.account', 'id')",
     ] {
-        state.push_str(&client.query_one(statement, &[]).await.unwrap().get::<_, Option<String>>(0).unwrap_or_default());
+        state.push_str(
+            &client
+                .query_one(statement, &[])
+                .await
+                .unwrap()
+                .get::<_, Option<String>>(0)
+                .unwrap_or_default(),
+        );
         state.push('\n');
     }
     state
@@ -72,7 +79,10 @@ async fn dumps_of_both_kinds_bring_back_rows_keys_and_sequences() {
     let mut cluster = Cluster::create(&home, "data", &[]);
     let postgres = cluster.ready().await;
     for name in ["source", "by_tool", "by_copy", "bare", "bare_back"] {
-        postgres.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        postgres
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
     }
     let source = cluster.connect("source").await.unwrap();
     source.batch_execute(SCHEMA).await.unwrap();
@@ -80,31 +90,55 @@ async fn dumps_of_both_kinds_bring_back_rows_keys_and_sequences() {
     let repository = s3.repository();
     let (pg_dump, pg_restore) = (bin("pg_dump"), bin("pg_restore"));
 
-    let by_tool = repository.dump(&cluster.database("source"), Some(&pg_dump), &|_| {}).await.unwrap();
+    let by_tool = repository
+        .dump(&cluster.database("source"), Some(&pg_dump), &|_| {})
+        .await
+        .unwrap();
     assert!(by_tool.tool.starts_with("pg_dump 1"), "{}", by_tool.tool);
-    let by_copy = repository.dump(&cluster.database("source"), None, &|_| {}).await.unwrap();
-    assert_eq!((by_copy.tool.as_str(), by_copy.counts["tables"], by_copy.counts["rows"]), ("COPY", 3, 1350));
+    let by_copy = repository
+        .dump(&cluster.database("source"), None, &|_| {})
+        .await
+        .unwrap();
+    assert_eq!(
+        (by_copy.tool.as_str(), by_copy.counts["tables"], by_copy.counts["rows"]),
+        ("COPY", 3, 1350)
+    );
     for record in [&by_tool, &by_copy] {
         assert!(repository.verify(&record.id).await.unwrap().is_good());
         assert!(record.start_lsn.is_some() && record.timeline == Some(1));
     }
 
-    let error = repository.restore_dump(&by_tool.id, &cluster.database("by_tool"), None).await.unwrap_err();
+    let error = repository
+        .restore_dump(&by_tool.id, &cluster.database("by_tool"), None)
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("pg_restore"), "{error}");
-    repository.restore_dump(&by_tool.id, &cluster.database("by_tool"), Some(&pg_restore)).await.unwrap();
-    let restored = repository.restore_dump(&by_copy.id, &cluster.database("by_copy"), None).await.unwrap();
+    repository
+        .restore_dump(&by_tool.id, &cluster.database("by_tool"), Some(&pg_restore))
+        .await
+        .unwrap();
+    let restored = repository
+        .restore_dump(&by_copy.id, &cluster.database("by_copy"), None)
+        .await
+        .unwrap();
     assert_eq!(restored.files, 3);
     for name in ["by_tool", "by_copy"] {
         let client = cluster.connect(name).await.unwrap();
         assert_eq!(state(&client).await, expected, "{name}");
         let next = text(&client, "SELECT nextval('tickets')::text").await;
         // The source cached three values and gave two.
-        assert_eq!(next, "115", "{name}: the sequence goes on where the server had reserved to");
+        assert_eq!(
+            next, "115",
+            "{name}: the sequence goes on where the server had reserved to"
+        );
     }
 
     // A second restore meets the first one's tables, and changes nothing.
     for (record, tool) in [(&by_tool, Some(pg_restore.as_path())), (&by_copy, None)] {
-        repository.restore_dump(&record.id, &cluster.database("by_copy"), tool).await.unwrap_err();
+        repository
+            .restore_dump(&record.id, &cluster.database("by_copy"), tool)
+            .await
+            .unwrap_err();
     }
     // Spoiled, in its last part: nothing of it stays.
     for (record, tool) in [(&by_tool, Some(pg_restore.as_path())), (&by_copy, None)] {
@@ -113,19 +147,32 @@ async fn dumps_of_both_kinds_bring_back_rows_keys_and_sequences() {
         let mut altered = whole.clone();
         *altered.last_mut().unwrap() ^= 1;
         std::fs::write(&file, altered).unwrap();
-        let error = repository.restore_dump(&record.id, &cluster.database("bare_back"), tool).await.unwrap_err();
+        let error = repository
+            .restore_dump(&record.id, &cluster.database("bare_back"), tool)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(&record.objects[0].key), "{error}");
         assert!(!repository.verify(&record.id).await.unwrap().is_good());
         std::fs::write(&file, whole).unwrap();
         let client = cluster.connect("bare_back").await.unwrap();
-        assert_eq!(text(&client, "SELECT count(*)::text FROM pg_class WHERE relnamespace = 'public'::regnamespace").await, "0");
+        assert_eq!(
+            text(
+                &client,
+                "SELECT count(*)::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            )
+            .await,
+            "0"
+        );
     }
 
     // An empty database is a whole backup too.
     for tool in [Some(pg_dump.as_path()), None] {
         let bare = repository.dump(&cluster.database("bare"), tool, &|_| {}).await.unwrap();
         assert!(repository.verify(&bare.id).await.unwrap().is_good());
-        repository.restore_dump(&bare.id, &cluster.database("bare_back"), Some(&pg_restore)).await.unwrap();
+        repository
+            .restore_dump(&bare.id, &cluster.database("bare_back"), Some(&pg_restore))
+            .await
+            .unwrap();
     }
 }
 
@@ -136,19 +183,36 @@ async fn what_copy_would_lose_is_refused_by_name() {
     let client = cluster.ready().await;
     let repository = s3.repository();
     for (make, drop, names) in [
-        ("CREATE TABLE parts (a int) PARTITION BY RANGE (a)", "DROP TABLE parts", "parts"),
+        (
+            "CREATE TABLE parts (a int) PARTITION BY RANGE (a)",
+            "DROP TABLE parts",
+            "parts",
+        ),
         ("CREATE TYPE pair AS (a int, b int)", "DROP TYPE pair", "pair"),
         ("SELECT lo_from_bytea(4711, 'x')", "SELECT lo_unlink(4711)", "4711"),
-        ("CREATE TABLE guarded (a int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY", "DROP TABLE guarded", "guarded"),
+        (
+            "CREATE TABLE guarded (a int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY",
+            "DROP TABLE guarded",
+            "guarded",
+        ),
     ] {
         client.batch_execute(make).await.unwrap();
-        let error = repository.dump(&cluster.database("postgres"), None, &|_| {}).await.unwrap_err();
+        let error = repository
+            .dump(&cluster.database("postgres"), None, &|_| {})
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(names), "{error}");
         client.batch_execute(drop).await.unwrap();
     }
-    let error = repository.dump(&cluster.database("absent"), Some(&bin("pg_dump")), &|_| {}).await.unwrap_err();
+    let error = repository
+        .dump(&cluster.database("absent"), Some(&bin("pg_dump")), &|_| {})
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("absent"), "{error}");
-    let error = repository.dump(&cluster.database("postgres"), Some("/bin/false".as_ref()), &|_| {}).await.unwrap_err();
+    let error = repository
+        .dump(&cluster.database("postgres"), Some("/bin/false".as_ref()), &|_| {})
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("/bin/false"), "{error}");
     assert!(repository.list().await.unwrap().is_empty());
 }

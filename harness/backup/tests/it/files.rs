@@ -10,18 +10,35 @@ async fn objects_of_every_size_come_back_and_spoiled_ones_do_not() {
     let app = s3.directory.path().join("app");
     std::fs::create_dir_all(app.join("deep/er")).unwrap();
     for at in 0..30_u32 {
-        std::fs::write(app.join(format!("deep/er/{at} with space.txt")), at.to_string().repeat(at as usize)).unwrap();
+        std::fs::write(
+            app.join(format!("deep/er/{at} with space.txt")),
+            at.to_string().repeat(at as usize),
+        )
+        .unwrap();
     }
-    let noise: Vec<u8> = (0..19_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 23) as u8).collect();
-    for (name, size) in [("large", 19 << 20), ("one-part", 8 << 20), ("small", 1 << 20), ("empty", 0)] {
+    let noise: Vec<u8> = (0..19_u32 << 20)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 23) as u8)
+        .collect();
+    for (name, size) in [
+        ("large", 19 << 20),
+        ("one-part", 8 << 20),
+        ("small", 1 << 20),
+        ("empty", 0),
+    ] {
         std::fs::write(app.join(name), &noise[..size]).unwrap();
     }
     let repository = s3.repository();
     let record = repository.files(&s3.bucket("app"), &|_| {}).await.unwrap();
-    assert_eq!((record.kind, record.counts["objects"], record.counts["vanished"]), (BackupKind::Files, 34, 0));
+    assert_eq!(
+        (record.kind, record.counts["objects"], record.counts["vanished"]),
+        (BackupKind::Files, 34, 0)
+    );
     let found = repository.verify(&record.id).await.unwrap();
     assert!(found.is_good() && found.files_checked == 34, "{found:?}");
-    let restored = repository.restore_files(&record.id, &s3.bucket("restored")).await.unwrap();
+    let restored = repository
+        .restore_files(&record.id, &s3.bucket("restored"))
+        .await
+        .unwrap();
     assert_eq!((restored.files, restored.bytes), (34, record.counts["bytes"]));
     assert!(contents(&app) == contents(&s3.directory.path().join("restored")));
 
@@ -31,12 +48,26 @@ async fn objects_of_every_size_come_back_and_spoiled_ones_do_not() {
         let mut altered = whole.clone();
         altered[spoil] ^= 4;
         std::fs::write(&file, altered).unwrap();
-        let error = repository.restore_files(&record.id, &s3.bucket("restored")).await.unwrap_err();
+        let error = repository
+            .restore_files(&record.id, &s3.bucket("restored"))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains(&record.objects[0].key), "{error}");
     }
-    let wrong = repository.restore_dump(&record.id, &firedrill_backup::Database {
-        host: "127.0.0.1".into(), port: 1, user: String::new(), password: String::new(), dbname: String::new(),
-    }, None).await.unwrap_err();
+    let wrong = repository
+        .restore_dump(
+            &record.id,
+            &firedrill_backup::Database {
+                host: "127.0.0.1".into(),
+                port: 1,
+                user: String::new(),
+                password: String::new(),
+                dbname: String::new(),
+            },
+            None,
+        )
+        .await
+        .unwrap_err();
     assert!(wrong.to_string().contains("expected dump"), "{wrong}");
 }
 
@@ -46,7 +77,10 @@ async fn an_empty_bucket_is_backed_up_and_a_missing_one_is_not() {
     let repository = s3.repository();
     let record = repository.files(&s3.bucket("app"), &|_| {}).await.unwrap();
     assert_eq!(record.counts["objects"], 0);
-    repository.restore_files(&record.id, &s3.bucket("restored")).await.unwrap();
+    repository
+        .restore_files(&record.id, &s3.bucket("restored"))
+        .await
+        .unwrap();
     assert!(repository.files(&s3.bucket("no-such-bucket"), &|_| {}).await.is_err());
     assert!(repository.verify("no-such-backup").await.is_err());
     assert!(repository.verify("../escape").await.is_err());

@@ -22,19 +22,25 @@ fn unprivileged() -> Option<(u32, u32)> {
         return None;
     }
     let users = std::fs::read_to_string("/etc/passwd").unwrap();
-    let user = |name: &str| users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next() == Some(name)).then(|| {
-            let mut ids = fields.skip(1).map(|id| id.parse::<u32>().unwrap());
-            (ids.next().unwrap(), ids.next().unwrap())
+    let user = |name: &str| {
+        users.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            (fields.next() == Some(name)).then(|| {
+                let mut ids = fields.skip(1).map(|id| id.parse::<u32>().unwrap());
+                (ids.next().unwrap(), ids.next().unwrap())
+            })
         })
-    });
+    };
     user("postgres").or_else(|| user("nobody"))
 }
 
 fn command(program: &str) -> Command {
     let mut command = Command::new(bin(program));
-    command.env("LC_ALL", "C").env_remove("PGDATA").current_dir("/").stdin(Stdio::null());
+    command
+        .env("LC_ALL", "C")
+        .env_remove("PGDATA")
+        .current_dir("/")
+        .stdin(Stdio::null());
     if let Some((uid, gid)) = unprivileged() {
         command.uid(uid).gid(gid);
     }
@@ -64,13 +70,20 @@ impl Home {
         if !program.exists() {
             let built = std::env::current_exe().unwrap();
             let built = built.parent().unwrap().parent().unwrap().join("examples/wal");
-            assert!(built.exists(), "{} is built by `cargo test` without `--test`", built.display());
+            assert!(
+                built.exists(),
+                "{} is built by `cargo test` without `--test`",
+                built.display()
+            );
             std::fs::copy(built, &program).unwrap();
             config.write(&file).unwrap();
             own(&file);
         }
         let (program, file) = (program.display(), file.display());
-        (format!("{program} wal-push --config {file} %p"), format!("{program} wal-fetch --config {file} %f %p"))
+        (
+            format!("{program} wal-push --config {file} %p"),
+            format!("{program} wal-fetch --config {file} %f %p"),
+        )
     }
 }
 
@@ -95,8 +108,18 @@ impl Cluster {
         std::fs::write(&password, PASSWORD).unwrap();
         std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o644)).unwrap();
         let output = command("initdb")
-            .arg("-D").arg(&data)
-            .args(["-U", "drill", "-A", "scram-sha-256", "--data-checksums", "--no-sync", "-E", "UTF8"])
+            .arg("-D")
+            .arg(&data)
+            .args([
+                "-U",
+                "drill",
+                "-A",
+                "scram-sha-256",
+                "--data-checksums",
+                "--no-sync",
+                "-E",
+                "UTF8",
+            ])
             .arg(format!("--pwfile={}", password.display()))
             .output()
             .unwrap();
@@ -106,25 +129,57 @@ impl Cluster {
 
     /// Starts a cluster that is there.
     pub(crate) fn start(home: &Home, data: &Path, settings: &[&str]) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let log = home.path().join(format!("{}.log", data.file_name().unwrap().display()));
         let output = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let mut start = command("postgres");
         start.arg("-D").arg(data).args(["-p", &port.to_string()]);
-        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=16MB", "fsync=off", "max_connections=20"].iter().chain(settings) {
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "shared_buffers=16MB",
+            "fsync=off",
+            "max_connections=20",
+        ]
+        .iter()
+        .chain(settings)
+        {
             start.args(["-c", setting]);
         }
-        let child = start.stdout(output.try_clone().unwrap()).stderr(output).spawn().unwrap();
-        Self { data: data.to_owned(), port, log, child }
+        let child = start
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .unwrap();
+        Self {
+            data: data.to_owned(),
+            port,
+            log,
+            child,
+        }
     }
 
     pub(crate) fn database(&self, dbname: &str) -> Database {
-        Database { host: "127.0.0.1".into(), port: self.port, user: "drill".into(), password: PASSWORD.into(), dbname: dbname.into() }
+        Database {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            user: "drill".into(),
+            password: PASSWORD.into(),
+            dbname: dbname.into(),
+        }
     }
 
     pub(crate) async fn connect(&self, dbname: &str) -> Result<Client, tokio_postgres::Error> {
         let (client, connection) = tokio_postgres::Config::new()
-            .host("127.0.0.1").port(self.port).user("drill").password(PASSWORD).dbname(dbname)
+            .host("127.0.0.1")
+            .port(self.port)
+            .user("drill")
+            .password(PASSWORD)
+            .dbname(dbname)
             .connect(tokio_postgres::NoTls)
             .await?;
         tokio::spawn(connection);
@@ -178,15 +233,30 @@ impl Drop for Cluster {
 
 /// Asks until the server's archiver has stored everything that was written before.
 pub(crate) async fn archived(client: &Client) {
-    let segment: String = client.query_one("SELECT pg_walfile_name(pg_switch_wal())", &[]).await.unwrap().get(0);
+    let segment: String = client
+        .query_one("SELECT pg_walfile_name(pg_switch_wal())", &[])
+        .await
+        .unwrap()
+        .get(0);
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let row = client.query_one("SELECT last_archived_wal, last_failed_wal FROM pg_stat_archiver", &[]).await.unwrap();
+        let row = client
+            .query_one("SELECT last_archived_wal, last_failed_wal FROM pg_stat_archiver", &[])
+            .await
+            .unwrap();
         let (done, failed): (Option<String>, Option<String>) = (row.get(0), row.get(1));
-        if done.as_deref().is_some_and(|done| done.len() == 24 && done >= segment.as_str()) {
+        // The note of a backup, `SEGMENT.OFFSET.backup`, follows its segment.
+        if done
+            .as_deref()
+            .and_then(|done| done.get(..24))
+            .is_some_and(|done| done >= segment.as_str())
+        {
             return;
         }
-        assert!(Instant::now() < deadline, "{segment} is not archived; last {done:?}, failed {failed:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{segment} is not archived; last {done:?}, failed {failed:?}"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -9,9 +9,15 @@ use crate::s3::S3;
 
 async fn refused(repository: &Repository, id: &str, parent: &Path, names: &str) -> String {
     let into = parent.join("data");
-    let error = repository.restore_base(id, &into, &RecoveryTarget::Latest, "false", &|_| {}).await.unwrap_err();
+    let error = repository
+        .restore_base(id, &into, &RecoveryTarget::Latest, "false", &|_| {})
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains(names), "expected {names} in: {error}");
-    let left: Vec<_> = std::fs::read_dir(parent).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = std::fs::read_dir(parent)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert!(left.is_empty(), "left behind: {left:?}");
     error.to_string()
 }
@@ -27,7 +33,16 @@ async fn spoiled_base_backups_are_refused_and_leave_no_directory() {
     let first = repository.base_backup(&database, "first", &|_| {}).await.unwrap();
     let second = repository.base_backup(&database, "second", &|_| {}).await.unwrap();
     archived(&client).await;
-    assert_eq!(repository.list().await.unwrap().iter().map(|record| record.label.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+    assert_eq!(
+        repository
+            .list()
+            .await
+            .unwrap()
+            .iter()
+            .map(|record| record.label.as_str())
+            .collect::<Vec<_>>(),
+        ["first", "second"]
+    );
     let id = &first.id;
     let place = tempfile::tempdir().unwrap();
     let parent = place.path();
@@ -68,8 +83,14 @@ async fn spoiled_base_backups_are_refused_and_leave_no_directory() {
     assert!(refused(&stranger, id, parent, &record).await.contains("another key"));
 
     // The WAL that the backup needs.
-    let segment = repository.wal_segments().await.unwrap().into_iter().map(|segment| segment.name)
-        .find(|name| repository_needs(&first, name)).unwrap();
+    let segment = repository
+        .wal_segments()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|segment| segment.name)
+        .find(|name| repository_needs(&first, name))
+        .unwrap();
     let file = s3.file(&format!("wal/{segment}"));
     let wal = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
@@ -80,11 +101,17 @@ async fn spoiled_base_backups_are_refused_and_leave_no_directory() {
     altered[wal.len() / 2] ^= 1;
     std::fs::write(&file, altered).unwrap();
     let found = repository.verify(id).await.unwrap();
-    assert!(found.problems.iter().any(|problem| problem.contains(&segment)), "{found:?}");
+    assert!(
+        found.problems.iter().any(|problem| problem.contains(&segment)),
+        "{found:?}"
+    );
 
     // A damaged segment stops Postgres: it must not pass for the end of the archive, for then WAL would be lost silently.
     let into = home.path().join("restored");
-    repository.restore_base(id, &into, &RecoveryTarget::Latest, &fetch, &|_| {}).await.unwrap();
+    repository
+        .restore_base(id, &into, &RecoveryTarget::Latest, &fetch, &|_| {})
+        .await
+        .unwrap();
     let log = Cluster::start(&home, &into, &["archive_mode=off"]).ends().await;
     assert!(log.contains("could not restore file") && log.contains("FATAL"), "{log}");
 

@@ -13,7 +13,9 @@ async fn the_same_content_is_pushed_twice_and_another_is_refused() {
     let config = place.path().join("repository.json");
     s3.config().write(&config).unwrap();
     let segment = place.path().join("000000010000000000000007");
-    let noise: Vec<u8> = (0..16_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 23) as u8).collect();
+    let noise: Vec<u8> = (0..16_u32 << 20)
+        .map(|at| (at.wrapping_mul(2_654_435_761) >> 23) as u8)
+        .collect();
     std::fs::write(&segment, &noise).unwrap();
     wal_push(&config, &segment).await.unwrap();
     wal_push(&config, &segment).await.unwrap();
@@ -27,11 +29,18 @@ async fn the_same_content_is_pushed_twice_and_another_is_refused() {
     other[9] ^= 1;
     std::fs::write(&segment, &other).unwrap();
     let error = wal_push(&config, &segment).await.unwrap_err();
-    assert!(matches!(error, Error::Conflict { ref key, .. } if key == "wal/000000010000000000000007"), "{error}");
+    assert!(
+        matches!(error, Error::Conflict { ref key, .. } if key == "wal/000000010000000000000007"),
+        "{error}"
+    );
     assert!(wal_fetch(&config, "000000010000000000000007", &dest).await.unwrap());
     assert!(std::fs::read(&dest).unwrap() == noise, "what was stored stays");
 
-    for name in ["00000002.history", "000000010000000000000008.partial", "000000010000000000000007.00000028.backup"] {
+    for name in [
+        "00000002.history",
+        "000000010000000000000008.partial",
+        "000000010000000000000007.00000028.backup",
+    ] {
         let file = place.path().join(name);
         std::fs::write(&file, name).unwrap();
         wal_push(&config, &file).await.unwrap();
@@ -49,7 +58,13 @@ async fn the_same_content_is_pushed_twice_and_another_is_refused() {
     let swapped = std::fs::read(s3.file("wal/00000002.history")).unwrap();
     let mut altered = whole.clone();
     altered[whole.len() / 2] ^= 1;
-    for spoiled in [swapped, altered, whole[..whole.len() - 1].to_vec(), whole[..51].to_vec(), Vec::new()] {
+    for spoiled in [
+        swapped,
+        altered,
+        whole[..whole.len() - 1].to_vec(),
+        whole[..51].to_vec(),
+        Vec::new(),
+    ] {
         std::fs::write(&file, spoiled).unwrap();
         let error = wal_fetch(&config, "000000010000000000000007", &dest).await.unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "{error}");
@@ -68,16 +83,27 @@ async fn exit_codes_tell_postgres_the_difference_between_absent_and_unknown() {
     let run = async |words: &[&std::ffi::OsStr]| {
         let mut command = Command::new(home.path().join("wal"));
         command.args(words);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     };
     let (push, fetch, flag) = ("wal-push".as_ref(), "wal-fetch".as_ref(), "--config".as_ref());
     assert_eq!(run(&[push, flag, config.as_ref(), segment.as_ref()]).await.0, Some(0));
     let name = "000000010000000000000007".as_ref();
-    assert_eq!(run(&[fetch, flag, config.as_ref(), name, dest.as_ref()]).await.0, Some(0));
+    assert_eq!(
+        run(&[fetch, flag, config.as_ref(), name, dest.as_ref()]).await.0,
+        Some(0)
+    );
     assert_eq!(std::fs::read(&dest).unwrap(), b"wal");
     let absent = "000000010000000000000008".as_ref();
-    assert_eq!(run(&[fetch, flag, config.as_ref(), absent, dest.as_ref()]).await.0, Some(EXIT_NOT_THERE.into()));
+    assert_eq!(
+        run(&[fetch, flag, config.as_ref(), absent, dest.as_ref()]).await.0,
+        Some(EXIT_NOT_THERE.into())
+    );
 
     let mut other: RepositoryConfig = s3.config();
     other.key = "ab".repeat(32);
@@ -85,7 +111,10 @@ async fn exit_codes_tell_postgres_the_difference_between_absent_and_unknown() {
     other.write(&wrong).unwrap();
     let (code, printed) = run(&[fetch, flag, wrong.as_ref(), name, dest.as_ref()]).await;
     assert_eq!(code, Some(EXIT_CANNOT_TELL.into()));
-    assert!(printed.contains("does not decrypt") && !printed.contains("abab"), "{printed}");
+    assert!(
+        printed.contains("does not decrypt") && !printed.contains("abab"),
+        "{printed}"
+    );
     let (code, printed) = run(&[push, flag, config.as_ref()]).await;
     assert!(code == Some(1) && printed.contains("usage"), "{printed}");
 
