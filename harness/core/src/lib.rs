@@ -9,6 +9,7 @@ pub mod document;
 pub mod event;
 pub mod evidence;
 pub mod history;
+pub mod judge;
 pub mod ledger;
 pub mod operations;
 pub mod plan;
@@ -21,6 +22,7 @@ pub mod verdict;
 
 pub use clock::PlanClock;
 pub use event::{Event, Record};
+pub use judge::{Judged, judge};
 pub use ledger::{FoundRow, Operation};
 pub use plan::Plan;
 pub use resolve::resolve;

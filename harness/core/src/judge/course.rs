@@ -1,0 +1,129 @@
+//! The course of the run for its readers: phases between moments, steps, faults.
+
+use std::collections::BTreeMap;
+
+use crate::event::{Event, FaultEdge, StepEdge};
+use crate::stamp::Stamp;
+use crate::verdict::{FaultRun, Moments, PhaseSpan, StepRun};
+
+use super::facts::Facts;
+
+/// detect, respond, decide, recover, confirm: those whose both ends came.
+pub(crate) fn phases(facts: &Facts<'_>, moments: &Moments) -> Vec<PhaseSpan> {
+    let ends = [
+        ("detect", moments.struck, moments.alerted),
+        ("respond", moments.alerted, moments.acknowledged),
+        ("decide", moments.acknowledged, moments.authorised),
+        ("recover", moments.authorised, moments.restored),
+        ("confirm", moments.restored, moments.confirmed),
+    ];
+    ends.into_iter()
+        .filter_map(|(name, from, until)| {
+            let (from, until) = (from?, until?);
+            let plan = facts
+                .calendar
+                .between(from, until)
+                .widened(facts.calendar.quantum)
+                .span();
+            Some(PhaseSpan {
+                name: name.to_owned(),
+                from,
+                until,
+                plan,
+            })
+        })
+        .collect()
+}
+
+/// Steps in the order in which they began.
+pub(crate) fn steps(facts: &Facts<'_>) -> Vec<StepRun> {
+    let mut steps: Vec<StepRun> = Vec::new();
+    for (stamp, event) in &facts.events {
+        let Event::Step {
+            name,
+            action,
+            edge,
+            detail,
+        } = event
+        else {
+            continue;
+        };
+        if *edge == StepEdge::Begun {
+            steps.push(StepRun {
+                name: name.clone(),
+                action: action.clone(),
+                begun: Some(*stamp),
+                ended: None,
+                outcome: *edge,
+                detail: detail.clone(),
+            });
+            continue;
+        }
+        let open = steps
+            .iter()
+            .rposition(|step| step.name == *name && step.ended.is_none());
+        match open {
+            Some(index) => {
+                let step = &mut steps[index];
+                (step.ended, step.outcome, step.detail) = (Some(*stamp), *edge, detail.clone());
+            }
+            None => steps.push(StepRun {
+                name: name.clone(),
+                action: action.clone(),
+                begun: None,
+                ended: Some(*stamp),
+                outcome: *edge,
+                detail: detail.clone(),
+            }),
+        }
+    }
+    steps
+}
+
+/// Faults in the order in which they came.
+pub(crate) fn faults(facts: &Facts<'_>) -> Vec<FaultRun> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut runs: BTreeMap<&str, FaultRun> = BTreeMap::new();
+    for (stamp, event) in &facts.events {
+        let Event::Fault {
+            name,
+            strikes,
+            edge,
+            detail,
+        } = event
+        else {
+            continue;
+        };
+        let run = runs.entry(name).or_insert_with(|| {
+            order.push(name);
+            FaultRun {
+                name: name.clone(),
+                strikes: *strikes,
+                invoked: None,
+                proved: None,
+                held_until_recovery: None,
+                detail: BTreeMap::new(),
+            }
+        });
+        run.strikes |= *strikes;
+        run.detail.extend(detail.clone());
+        let first = |known: Option<Stamp>| known.or(Some(*stamp));
+        match edge {
+            FaultEdge::Invoked => run.invoked = first(run.invoked),
+            FaultEdge::Proved => run.proved = first(run.proved),
+            FaultEdge::Holding => run.held_until_recovery = Some(run.held_until_recovery.unwrap_or(true)),
+            FaultEdge::NotHolding => run.held_until_recovery = Some(false),
+            FaultEdge::NotProved | FaultEdge::Healed => {}
+        }
+    }
+    order.into_iter().filter_map(|name| runs.remove(name)).collect()
+}
+
+/// Settings that deviate, by name.
+pub(crate) fn deviations(facts: &Facts<'_>) -> BTreeMap<String, String> {
+    let deviations = facts.events.iter().filter_map(|(_, event)| match event {
+        Event::Deviation { setting, value } => Some((setting.clone(), value.clone())),
+        _ => None,
+    });
+    deviations.collect()
+}

@@ -1,0 +1,190 @@
+//! The declared recovery point: nothing that its source acknowledged before it may be lost.
+
+use crate::event::{Event, Point};
+use crate::ledger::Operation;
+use crate::stamp::{MILLISECOND, Nanos, Stamp};
+use crate::verdict::{Achieved, Finding, Outcome};
+
+use super::classify::Classified;
+use super::duration::{count, words};
+use super::facts::Facts;
+use super::finding::plain;
+use super::key::Fate;
+
+/// A point that samples place within this much drill time counts as placed: what lies between is part of the loss
+/// anyway, and a finer order between a write and a position of the WAL is not recorded.
+const PLACED: Nanos = 1_000 * MILLISECOND;
+
+/// A declared point, placed in time.
+struct Placed {
+    source: u16,
+    /// What was acknowledged before this was certainly before the point.
+    certain: Nanos,
+    /// What was acknowledged (or, for a position, sent) at or after this was certainly not.
+    possible: Option<Nanos>,
+    lsn: bool,
+}
+
+/// One finding for each component whose data was taken over from a point, and words about what is not judged.
+pub(crate) fn findings(
+    facts: &Facts<'_>,
+    classified: &Classified,
+    operations: &[Operation],
+    about: &mut Vec<String>,
+) -> Vec<Finding> {
+    (0..facts.ground.parts.len())
+        .filter_map(|component| finding(facts, classified, operations, component, about))
+        .collect()
+}
+
+fn finding(
+    facts: &Facts<'_>,
+    classified: &Classified,
+    operations: &[Operation],
+    component: usize,
+    about: &mut Vec<String>,
+) -> Option<Finding> {
+    let part = &facts.ground.parts[component];
+    facts.terms.components.get(&part.name)?;
+    let struck = facts.struck?;
+    let takeovers = part
+        .lineage
+        .takeovers
+        .iter()
+        .filter(|takeover| takeover.stamp.late >= struck.early)
+        .count();
+    let declared: Vec<(Stamp, u16, Point)> = facts
+        .events
+        .iter()
+        .filter_map(|(stamp, event)| match event {
+            Event::RecoveryPoint {
+                component,
+                source,
+                point,
+            } if *component == part.name => Some((*stamp, *source, *point)),
+            _ => None,
+        })
+        .collect();
+    if takeovers == 0 && declared.is_empty() {
+        return None;
+    }
+    let id = format!("declared_point.{}", part.name);
+    let title = format!("Nothing before the declared recovery point of {} is lost", part.name);
+    let make = |outcome, achieved, because: String| Some(plain(id.clone(), title.clone(), outcome, achieved, because));
+    let open = |because: String| make(Outcome::Inconclusive, Achieved::Nothing, because);
+    let read = match &facts.reads[component] {
+        Ok(read) => *read,
+        Err(why) => return open(why.clone()),
+    };
+    let in_time = declared
+        .iter()
+        .filter(|(stamp, ..)| stamp.late <= read.begun.early)
+        .count();
+    if in_time < takeovers || in_time < declared.len() {
+        return open(format!(
+            "{} after the strike, but {} declared before the final read",
+            count(takeovers as u64, "takeover", "takeovers"),
+            count(in_time as u64, "recovery point was", "recovery points were")
+        ));
+    }
+    let points: Vec<_> = declared
+        .iter()
+        .filter(|(_, _, point)| *point != Point::Undeclared)
+        .collect();
+    if points.is_empty() {
+        about.push(format!(
+            "{}: the tool declares no recovery point, so none is held against it",
+            part.name
+        ));
+        return None;
+    }
+    let (mut lost, mut open_writes, mut wide) = (0_u64, 0_u64, false);
+    let mut story = Vec::new();
+    for (_, source, point) in points {
+        let placed = place(facts, *source, *point);
+        let before = facts.stalls.certainly_before(placed.certain);
+        let width = placed
+            .possible
+            .map(|possible| i128::from(possible) - i128::from(placed.certain));
+        let own = |write: &super::classify::AckedWrite<'_>| {
+            let slot = facts.ground.slot(write.operation.class);
+            slot.is_some_and(|slot| usize::from(slot.component) == component)
+                && write.fate == Fate::Lost
+                && part
+                    .lineage
+                    .life(write.operation)
+                    .is_some_and(|life| life.0 == placed.source)
+        };
+        let (mut certain, mut between) = (0_u64, 0_u64);
+        for write in classified.writes(operations).filter(own) {
+            let edge = if placed.lsn { write.operation.sent } else { write.acked };
+            if write.acked < before {
+                certain += 1;
+            } else if placed.possible.is_none_or(|possible| edge < possible) {
+                between += 1;
+            }
+        }
+        lost += certain;
+        open_writes += between;
+        wide |= between > 0 && width.is_none_or(|width| width > i128::from(PLACED));
+        let width = width.map_or("no later sample".to_owned(), |width| words(width.max(0)));
+        story.push(format!(
+            "{} acknowledged before it; {} within the {width} that its place in time leaves open",
+            count(certain, "lost write was", "lost writes were"),
+            between
+        ));
+    }
+    let because = story.join("; ");
+    let achieved = Achieved::Count {
+        lower: lost,
+        upper: Some(lost.saturating_add(open_writes)),
+    };
+    let outcome = match (lost, wide) {
+        (1.., _) => Outcome::Fail,
+        (0, true) => Outcome::Inconclusive,
+        (0, false) => Outcome::Pass,
+    };
+    make(outcome, achieved, because)
+}
+
+fn place(facts: &Facts<'_>, source: u16, point: Point) -> Placed {
+    match point {
+        Point::Time(stamp) => {
+            let stamp = facts.stalls.widen(stamp);
+            Placed {
+                source,
+                certain: stamp.early,
+                possible: Some(stamp.late),
+                lsn: false,
+            }
+        }
+        Point::Lsn(at) => {
+            let mut placed = Placed {
+                source,
+                certain: Nanos::MIN,
+                possible: None,
+                lsn: true,
+            };
+            for (stamp, event) in &facts.events {
+                let Event::Lsn { incarnation, lsn } = event else {
+                    continue;
+                };
+                if *incarnation != source {
+                    continue;
+                }
+                if *lsn <= at {
+                    placed.certain = placed.certain.max(stamp.early);
+                } else {
+                    placed.possible = Some(placed.possible.map_or(stamp.late, |possible| possible.min(stamp.late)));
+                }
+            }
+            placed
+        }
+        Point::Undeclared => Placed {
+            source,
+            certain: Nanos::MIN,
+            possible: Some(Nanos::MIN),
+            lsn: false,
+        },
+    }
+}

@@ -1,0 +1,92 @@
+//! Detection: whether and when the plan's own monitor noticed.
+
+use crate::event::{Edge, Event};
+use crate::stamp::Stamp;
+use crate::terms::DetectorTerm;
+use crate::verdict::{Achieved, Finding, Outcome};
+
+use super::bounds::Bounds;
+use super::facts::{Facts, latest};
+use super::finding::{plain, timed};
+
+const TITLE: &str = "Detection by the plan's monitor";
+
+/// The first alert after the strike of a kind that the striking fault can cause.
+pub(crate) fn alerted(facts: &Facts<'_>) -> Option<Stamp> {
+    let DetectorTerm::Alerts { kinds, .. } = &facts.terms.detector else {
+        return None;
+    };
+    facts.first(|event| matches!(event, Event::Alert { kind, raised: true, .. } if kinds.contains(kind)))
+}
+
+/// The finding; `None` where the fault states that no plan could notice.
+pub(crate) fn finding(facts: &Facts<'_>, about_plan: &mut Vec<String>) -> Option<Finding> {
+    let DetectorTerm::Alerts { deadline, .. } = &facts.terms.detector else {
+        about_plan.push(
+            "no alert of the plan could notice this fault (detector: none); the RTO counts from the declaration only"
+                .to_owned(),
+        );
+        return None;
+    };
+    let id = "detection".to_owned();
+    let open = |why: &str| {
+        Some(plain(
+            id.clone(),
+            TITLE.to_owned(),
+            Outcome::Inconclusive,
+            Achieved::Nothing,
+            why.to_owned(),
+        ))
+    };
+    let Some(struck) = facts.struck else {
+        return open("nothing struck");
+    };
+    let watch = |wanted: Edge| {
+        facts.events.iter().filter_map(move |(stamp, event)| match event {
+            Event::Monitor { edge, .. } if *edge == wanted => Some(*stamp),
+            _ => None,
+        })
+    };
+    if !watch(Edge::Begun).any(|stamp| stamp.late <= struck.early) {
+        return open("the monitor was not watching when it struck");
+    }
+    if let Some(alerted) = alerted(facts) {
+        let bounds = facts.calendar.between(struck, alerted).widened(facts.calendar.quantum);
+        return Some(match deadline {
+            Some(limit) => timed(
+                id,
+                TITLE.to_owned(),
+                limit,
+                bounds,
+                "the monitor alerted after the strike within",
+            ),
+            None => {
+                let because = format!("the monitor alerted; from the strike: {}", bounds.words());
+                plain(id, TITLE.to_owned(), Outcome::Pass, bounds.achieved(), because)
+            }
+        });
+    }
+    // Silent: infinity, as far as it was watched.
+    let ordered = facts.ordered_by_harness();
+    let ends = watch(Edge::Ended).filter(|stamp| stamp.late >= struck.early);
+    let gave_up = facts.last(|event| matches!(event, Event::GaveUp { .. }));
+    let Some(watched) = latest(ends.chain(ordered).chain(gave_up).chain(facts.load_stopped())) else {
+        return open("no alert, and no record of how long the monitor watched");
+    };
+    let silent = Bounds {
+        lower: facts.calendar.at_least(struck.late, watched.early),
+        upper: None,
+    };
+    let silent = silent.widened(facts.calendar.quantum);
+    let story = "never detected: the monitor stayed silent for";
+    Some(match deadline {
+        Some(limit) => timed(id, TITLE.to_owned(), limit, silent, story),
+        None => plain(
+            id,
+            TITLE.to_owned(),
+            Outcome::Fail,
+            silent.achieved(),
+            format!("{story} {}", silent.words()),
+        ),
+    })
+}

@@ -1,0 +1,1 @@
+//! Literal histories, one file per topic.
