@@ -1,0 +1,120 @@
+//! Objects that rows point at: fetched whole and digested, so that a row without its object does not pass as kept.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::path::Path;
+use object_store::{ClientOptions, ObjectStoreExt, RetryConfig};
+use sha2::{Digest, Sha256};
+
+use crate::error::LoadError;
+
+const REQUEST_MAX: Duration = Duration::from_secs(10);
+const RETRY_MAX: Duration = Duration::from_secs(10);
+
+/// What is known of an object: its size and the SHA-256 of its content, lower-case hex.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundObject {
+    /// Bytes.
+    pub bytes: u64,
+    /// Digest.
+    pub sha256: String,
+}
+
+/// A place with objects.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Fetches an object and digests it; `None` when the store says that there is none.
+    ///
+    /// # Errors
+    /// The store cannot be asked: not the same as no object.
+    async fn digest(&self, name: &str) -> Result<Option<FoundObject>, LoadError>;
+}
+
+/// How to reach a bucket.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// `http://127.0.0.1:PORT` or `https://HOST`.
+    pub endpoint: String,
+    /// Bucket.
+    pub bucket: String,
+    /// Access key.
+    pub access_key: String,
+    /// Secret key.
+    pub secret_key: String,
+    /// Region.
+    pub region: String,
+}
+
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("StoreConfig")
+            .field("endpoint", &self.endpoint)
+            .field("bucket", &self.bucket)
+            .field("credentials", &"(hidden)")
+            .field("region", &self.region)
+            .finish()
+    }
+}
+
+struct Bucket(AmazonS3);
+
+impl StoreConfig {
+    /// Opens the bucket; asks nothing of it yet. A rustls provider (ring) must be installed in the process.
+    ///
+    /// # Errors
+    /// The configuration makes no sense.
+    pub fn open(&self) -> Result<Arc<dyn Objects>, LoadError> {
+        let plain = self.endpoint.starts_with("http://");
+        let client = ClientOptions::new()
+            .with_allow_http(plain)
+            .with_no_system_certificates(plain)
+            .with_timeout(REQUEST_MAX)
+            .with_connect_timeout(Duration::from_secs(3));
+        let store = AmazonS3Builder::new()
+            .with_endpoint(&self.endpoint)
+            .with_bucket_name(&self.bucket)
+            .with_access_key_id(&self.access_key)
+            .with_secret_access_key(&self.secret_key)
+            .with_region(&self.region)
+            .with_virtual_hosted_style_request(false)
+            .with_client_options(client)
+            .with_retry(RetryConfig { max_retries: 5, retry_timeout: RETRY_MAX, ..RetryConfig::default() })
+            .build()
+            .map_err(|error| failed("opening the bucket", &error))?;
+        Ok(Arc::new(Bucket(store)))
+    }
+}
+
+fn failed(what: &str, error: &object_store::Error) -> LoadError {
+    LoadError::Store {
+        what: what.into(),
+        reason: error.to_string(),
+    }
+}
+
+#[async_trait]
+impl Objects for Bucket {
+    async fn digest(&self, name: &str) -> Result<Option<FoundObject>, LoadError> {
+        let what = format!("fetching {name}");
+        let got = match self.0.get(&Path::from(name)).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(&what, &error)),
+        };
+        let mut stream = got.into_stream();
+        let (mut bytes, mut digest) = (0, Sha256::new());
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| failed(&what, &error))?;
+            bytes += chunk.len() as u64;
+            digest.update(&chunk);
+        }
+        let sha256 = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Some(FoundObject { bytes, sha256 }))
+    }
+}
