@@ -9,12 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::terms::{RtoFrom, RtoUntil};
 
 mod figure;
+mod listing;
 mod monitoring;
 mod organisation;
 mod quantity;
 mod soundness;
 
 pub use figure::{Figure, Written};
+pub use listing::Listed;
 pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold};
 pub use organisation::{Communication, Demand, DrillDuty, Escalation, Metric, Role, Site};
 pub use quantity::{Duration, Share, Unit};

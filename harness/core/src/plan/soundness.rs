@@ -95,7 +95,12 @@ impl Plan {
         for (index, rule) in disaster.detection.iter().enumerate() {
             if !self.monitoring.alerts.contains_key(rule) {
                 let known = self.monitoring.alerts.keys().map(String::as_str);
-                found.push(Mistake::unknown(at.then("detection").then(index), "alert rule", rule, known));
+                found.push(Mistake::unknown(
+                    at.then("detection").then(index),
+                    "alert rule",
+                    rule,
+                    known,
+                ));
             }
         }
         if let Some(site) = &disaster.recovery_site

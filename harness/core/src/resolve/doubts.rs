@@ -6,8 +6,8 @@ use crate::scenario::{Action, Strike};
 use crate::stamp::{MILLISECOND, MINUTE, Nanos};
 
 use super::drill::Drill;
-use super::moving::{self, By};
 use super::limits;
+use super::moving::{self, By};
 
 /// A push, a probe or a timer on a machine of two cores, drill nanoseconds.
 const DELAY: i128 = 100 * MILLISECOND as i128;
@@ -56,11 +56,16 @@ fn quantum(drill: &Drill, found: &mut Vec<Mistake>) {
     let rto = limits::rto(drill).into_iter().map(|limit| ("RTO".to_owned(), limit));
     let rpo = drill.components().into_iter().flat_map(|component| {
         let name = format!("RPO of {component}");
-        limits::rpo(drill, component).into_iter().map(move |limit| (name.clone(), limit))
+        limits::rpo(drill, component)
+            .into_iter()
+            .map(move |limit| (name.clone(), limit))
     });
     let tiers = drill.plan.tiers.iter().flat_map(|tier| {
         let name = format!("downtime of tier {}", tier.level);
-        tier.max_downtime.iter().filter_map(Figure::limit).map(move |limit| (name.clone(), limit))
+        tier.max_downtime
+            .iter()
+            .filter_map(Figure::limit)
+            .map(move |limit| (name.clone(), limit))
     });
     for (name, limit) in rto.chain(rpo).chain(tiers) {
         if limit.plan > 0 && 2 * quantum * 10 > i128::from(limit.plan) {
@@ -72,7 +77,10 @@ fn quantum(drill: &Drill, found: &mut Vec<Mistake>) {
         found.push(
             Mistake::new(
                 drill.at("calendar_scale"),
-                format!("figures will be known to about {seconds} s of plan time, over 10 % of {}", missed.join(", ")),
+                format!(
+                    "figures will be known to about {seconds} s of plan time, over 10 % of {}",
+                    missed.join(", ")
+                ),
                 "coarse",
                 "what takes a moment of drill takes long on this plan clock: lower the scale, or expect a near miss to \
                  be undecided",
@@ -92,14 +100,21 @@ fn steady(drill: &Drill, found: &mut Vec<Mistake>) {
                 drill.at("steady"),
                 format!("{} of steady state is shorter than {what}", drill.scenario.steady),
                 "RPO could not have failed",
-                format!("let it run for more than {} min of plan time", (wanted + MINUTE - 1) / MINUTE),
+                format!(
+                    "let it run for more than {} min of plan time",
+                    (wanted + MINUTE - 1) / MINUTE
+                ),
             )
             .warning(),
         );
     };
     for component in drill.components() {
         let limits = limits::rpo(drill, component);
-        let Some(largest) = limits.iter().max_by_key(|limit| limit.plan).filter(|limit| limit.plan > 0) else {
+        let Some(largest) = limits
+            .iter()
+            .max_by_key(|limit| limit.plan)
+            .filter(|limit| limit.plan > 0)
+        else {
             continue;
         };
         let wanted = largest.plan.saturating_add(largest.plan / 2);
@@ -133,7 +148,10 @@ fn strike(drill: &Drill, found: &mut Vec<Mistake>) {
         found.push(
             Mistake::new(
                 drill.at("strike"),
-                format!("the strike may wait for {} min of drill time", wait / i128::from(MINUTE)),
+                format!(
+                    "the strike may wait for {} min of drill time",
+                    wait / i128::from(MINUTE)
+                ),
                 "a long wait",
                 "raise `calendar_scale`, or say when: `strike: { at: 20 min }`",
             )
@@ -149,7 +167,10 @@ fn alerts(drill: &Drill, found: &mut Vec<Mistake>) {
         found.push(
             Mistake::new(
                 drill.at("faults"),
-                format!("no alert rule of the plan is of a kind that this fault causes ({})", kinds.join(", ")),
+                format!(
+                    "no alert rule of the plan is of a kind that this fault causes ({})",
+                    kinds.join(", ")
+                ),
                 "nobody will notice",
                 "`detection` will fail: add an alert rule to the plan, or state `detector: none` on the fault",
             )

@@ -60,7 +60,11 @@ impl<'a> Drill<'a> {
             replaced.insert("expect");
         }
         merged.twins.clear();
-        let archive_timeout_given = merged.backup.wal.as_ref().is_some_and(|wal| wal.archive_timeout.is_some());
+        let archive_timeout_given = merged
+            .backup
+            .wal
+            .as_ref()
+            .is_some_and(|wal| wal.archive_timeout.is_some());
         let mut drill = Drill {
             plan,
             scenario: merged,

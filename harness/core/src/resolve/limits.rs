@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
 use crate::scenario::{Detector, FaultKind};
 use crate::stamp::{Nanos, SECOND};
-use crate::terms::{
-    ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds,
-};
+use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
 use super::drill::Drill;
 use super::{moving, scope, tiers};
@@ -37,7 +35,12 @@ pub(super) fn rpo(drill: &Drill, component: &str) -> Vec<Limit> {
         return Vec::new();
     }
     let own = drill.disaster().into_iter().flat_map(|disaster| &disaster.rpo);
-    let part = drill.plan.components.get(component).into_iter().flat_map(|component| &component.rpo);
+    let part = drill
+        .plan
+        .components
+        .get(component)
+        .into_iter()
+        .flat_map(|component| &component.rpo);
     tiers::distinct(part.chain(own).chain(&drill.plan.rpo))
 }
 

@@ -23,10 +23,15 @@ pub(super) enum By {
 
 /// What the procedure restores a database from, if it restores one.
 pub(super) fn restores_from(drill: &Drill) -> Option<RestoreFrom> {
-    drill.scenario.procedure.steps.iter().find_map(|step| match &step.action {
-        Action::Restore { from, .. } => Some(*from),
-        _ => None,
-    })
+    drill
+        .scenario
+        .procedure
+        .steps
+        .iter()
+        .find_map(|step| match &step.action {
+            Action::Restore { from, .. } => Some(*from),
+            _ => None,
+        })
 }
 
 /// For the database that is backed up.

@@ -27,11 +27,19 @@ pub(super) fn assumptions(drill: &Drill) -> Vec<String> {
     let thresholds = limits::thresholds(drill);
     if thresholds.response_source.status == Status::Assumed {
         let millis = thresholds.response / 1_000_000;
-        list.push(format!("response time of the client's path: {millis} ms, from {}", thresholds.response_source.place));
+        list.push(format!(
+            "response time of the client's path: {millis} ms, from {}",
+            thresholds.response_source.place
+        ));
     }
     if thresholds.errors_source.status == Status::Assumed {
-        let share = crate::plan::Share { ppm: thresholds.errors_ppm };
-        list.push(format!("error rate of the client's path: {share}, from {}", thresholds.errors_source.place));
+        let share = crate::plan::Share {
+            ppm: thresholds.errors_ppm,
+        };
+        list.push(format!(
+            "error rate of the client's path: {share}, from {}",
+            thresholds.errors_source.place
+        ));
     }
     for (name, check) in &plan.monitoring.checks {
         for (what, every) in [("interval", &check.every), ("timeout", &check.timeout)] {
@@ -65,7 +73,9 @@ pub(super) fn assumptions(drill: &Drill) -> Vec<String> {
         && !drill.archive_timeout_given
         && let Some(timeout) = drill.scenario.backup.wal.as_ref().and_then(|wal| wal.archive_timeout)
     {
-        list.push(format!("archive_timeout: {timeout} of plan time, a fifth of the smallest RPO"));
+        list.push(format!(
+            "archive_timeout: {timeout} of plan time, a fifth of the smallest RPO"
+        ));
     } else if let Some(timeout) = drill.scenario.backup.wal.as_ref().and_then(|wal| wal.archive_timeout) {
         list.push(format!("archive_timeout: {timeout} of plan time, from the scenario"));
     }
@@ -77,7 +87,9 @@ pub(super) fn assumptions(drill: &Drill) -> Vec<String> {
             && nanos != default * SECOND
         {
             let value = value.map(|value| value.to_string()).unwrap_or_default();
-            list.push(format!("{name}: {value} of drill time, from the scenario (default {default} s)"));
+            list.push(format!(
+                "{name}: {value} of drill time, from the scenario (default {default} s)"
+            ));
         }
     }
     list
@@ -157,20 +169,21 @@ pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
             list.push(format!("{} is not part of the drill", title(name, component)));
         } else if !drill.hits(name) {
             let title = title(name, component);
-            list.push(format!("loss of {title} is shown, not judged: the plan's disaster does not hit it"));
+            list.push(format!(
+                "loss of {title} is shown, not judged: the plan's disaster does not hit it"
+            ));
         }
     }
     for tier in &drill.plan.tiers {
         if !drill.scenario.tiers.contains_key(&tier.level) {
-            list.push(format!("tier {} ({}) has no load", tier.level, tier.services.join(", ")));
+            list.push(format!(
+                "tier {} ({}) has no load",
+                tier.level,
+                tier.services.join(", ")
+            ));
         }
     }
-    let planned: Vec<&str> = drill
-        .plan
-        .sites
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let planned: Vec<&str> = drill.plan.sites.keys().map(String::as_str).collect();
     if planned.len() > 1 {
         list.push(format!(
             "distance between sites ({}): all processes of the drill run on one machine",

@@ -92,7 +92,12 @@ fn names(drill: &Drill, found: &mut Vec<Mistake>) {
     let scenario = &drill.scenario;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
     let all = std::iter::once((drill.at("scenario"), scenario.scenario.as_str()))
-        .chain(scenario.services.keys().map(|name| (drill.at("services").then(name), name.as_str())))
+        .chain(
+            scenario
+                .services
+                .keys()
+                .map(|name| (drill.at("services").then(name), name.as_str())),
+        )
         .chain(drill.twin.map(|twin| (Place::of("twins").then(twin), twin)));
     for (at, name) in all {
         if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
@@ -125,7 +130,10 @@ fn services(drill: &Drill, found: &mut Vec<Mistake>) {
                 {
                     found.push(Mistake::new(
                         at.then("database"),
-                        format!("nothing runs on `{}` until a restore makes a cluster there", held.database),
+                        format!(
+                            "nothing runs on `{}` until a restore makes a cluster there",
+                            held.database
+                        ),
                         "an empty host",
                         "begin with a database that runs, and repoint the application in the procedure",
                     ));
@@ -145,7 +153,12 @@ fn services(drill: &Drill, found: &mut Vec<Mistake>) {
         if let Some(site) = site
             && !sites.contains_key(site)
         {
-            found.push(Mistake::unknown(at.then("site"), "site", site, sites.keys().map(String::as_str)));
+            found.push(Mistake::unknown(
+                at.then("site"),
+                "site",
+                site,
+                sites.keys().map(String::as_str),
+            ));
         }
     }
 }
@@ -153,7 +166,13 @@ fn services(drill: &Drill, found: &mut Vec<Mistake>) {
 fn load(drill: &Drill, found: &mut Vec<Mistake>) {
     let load = &drill.scenario.load;
     let at = drill.at("load");
-    service(found, drill, at.then("application"), &load.application, Some("application"));
+    service(
+        found,
+        drill,
+        at.then("application"),
+        &load.application,
+        Some("application"),
+    );
     if load.rates.is_empty() {
         found.push(Mistake::new(
             at.then("rates"),
@@ -378,7 +397,7 @@ fn hurt(drill: &Drill, found: &mut Vec<Mistake>, at: Place, name: &str) {
     }
 }
 
-/// Links are those that the load's application uses: from its clients, to its database, to its store.
+/// Links that carry something: the application's to its clients, database and store, and the one that backups take.
 fn joined(drill: &Drill, found: &mut Vec<Mistake>, at: Place, link: &[String; 2]) {
     let name = &drill.scenario.load.application;
     let Some(Service::Application(application)) = drill.scenario.services.get(name) else {
@@ -387,6 +406,10 @@ fn joined(drill: &Drill, found: &mut Vec<Mistake>, at: Place, link: &[String; 2]
     let mut links = vec![(CLIENTS, name.as_str()), (name.as_str(), application.database.as_str())];
     if let Some(store) = &application.store {
         links.push((name, store));
+    }
+    let backup = &drill.scenario.backup;
+    if let (Some(database), Some(store)) = (&backup.database, &backup.store) {
+        links.push((database, store));
     }
     if !links.iter().any(|(one, other)| *one == link[0] && *other == link[1]) {
         let known = links
@@ -426,7 +449,10 @@ fn times(drill: &Drill, found: &mut Vec<Mistake>) {
     {
         found.push(Mistake::new(
             drill.at("steady"),
-            format!("{} of plan time is less than a second at scale {scale}", scenario.steady),
+            format!(
+                "{} of plan time is less than a second at scale {scale}",
+                scenario.steady
+            ),
             "no steady state could be seen",
             format!("with this scale at least {} s; better ten times that", scale),
         ));
@@ -455,9 +481,15 @@ fn times(drill: &Drill, found: &mut Vec<Mistake>) {
         for limit in limits::rto(drill).iter().filter(|limit| limit.plan >= give_up) {
             found.push(Mistake::new(
                 drill.at("give_up"),
-                format!("the drill gives up after {}, and the RTO is {}", scenario.give_up, limit.text),
+                format!(
+                    "the drill gives up after {}, and the RTO is {}",
+                    scenario.give_up, limit.text
+                ),
                 "could not have failed",
-                format!("a run must be able to miss its target: give up later than {} ({})", limit.text, limit.source.place),
+                format!(
+                    "a run must be able to miss its target: give up later than {} ({})",
+                    limit.text, limit.source.place
+                ),
             ));
         }
     }
@@ -485,7 +517,10 @@ fn strike(drill: &Drill, found: &mut Vec<Mistake>) {
             {
                 found.push(Mistake::new(
                     at.then("at"),
-                    format!("the strike at {instant} comes before the steady state of {} is over", scenario.steady),
+                    format!(
+                        "the strike at {instant} comes before the steady state of {} is over",
+                        scenario.steady
+                    ),
                     "too early",
                     "both count from the start of the steady state: strike later, or shorten `steady`",
                 ));
@@ -499,7 +534,10 @@ fn expectation(drill: &Drill, found: &mut Vec<Mistake>) {
     let at = drill.at("expect");
     let Scenario { expect, .. } = &drill.scenario;
     let fails = expect.findings.values().any(|outcome| *outcome == Outcome::Fail);
-    let undecided = expect.findings.values().any(|outcome| *outcome == Outcome::Inconclusive);
+    let undecided = expect
+        .findings
+        .values()
+        .any(|outcome| *outcome == Outcome::Inconclusive);
     let contradiction = match expect.exit {
         0 => fails || undecided,
         1 => false,
@@ -539,8 +577,17 @@ fn expectation(drill: &Drill, found: &mut Vec<Mistake>) {
                 .into_iter()
                 .filter(|name| !limits::rpo(drill, name).is_empty())
                 .collect::<Vec<_>>();
-            found.push(Mistake::unknown(id_at, "component with an RPO in this drill:", part, known));
-        } else if root == "tier" && !part.parse().is_ok_and(|level| drill.scenario.tiers.contains_key(&level)) {
+            found.push(Mistake::unknown(
+                id_at,
+                "component with an RPO in this drill:",
+                part,
+                known,
+            ));
+        } else if root == "tier"
+            && !part
+                .parse()
+                .is_ok_and(|level| drill.scenario.tiers.contains_key(&level))
+        {
             let known: Vec<String> = drill.scenario.tiers.keys().map(u8::to_string).collect();
             found.push(Mistake::unknown(id_at, "tier", part, known.iter().map(String::as_str)));
         }

@@ -44,7 +44,10 @@ pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>) {
         {
             found.push(Mistake::new(
                 at.then("deadline"),
-                format!("the step may take {deadline}, the whole procedure {}", procedure.deadline),
+                format!(
+                    "the step may take {deadline}, the whole procedure {}",
+                    procedure.deadline
+                ),
                 "longer than the whole",
                 "shorten this deadline, or lengthen the procedure's",
             ));
@@ -170,7 +173,13 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
             }
         }
         Action::Validate { application } => {
-            service(found, drill, at.then("validate").then("application"), application, Some("application"));
+            service(
+                found,
+                drill,
+                at.then("validate").then("application"),
+                application,
+                Some("application"),
+            );
         }
     }
 }

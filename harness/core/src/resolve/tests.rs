@@ -1,1 +1,554 @@
-//! Shipped plans and scenarios resolve; each mistake is drawn at its place.
+//! Shipped plans and scenarios resolve, and each class of mistake is drawn at its place.
+
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use proptest::prelude::*;
+
+use super::{examine, resolve};
+use crate::document::{Mistakes, Parsed, Severity, Source, parse_plan, parse_scenario};
+use crate::plan::{Duration, Figure, Metric, Plan, Share, Unit};
+use crate::scenario::Scenario;
+use crate::stamp::{HOUR, MINUTE, SECOND};
+use crate::terms::{Comparator, DetectorTerm, Status, Terms};
+
+const TAROT: &str = include_str!("../../../../fixtures/plans/samia-tarot.yaml");
+const FAILOVER: &str = include_str!("../../../../fixtures/plans/samia-tarot-failover.yaml");
+const AS_WRITTEN: &str = include_str!("../../../../scenarios/samia-tarot/database-failure-as-written.yaml");
+const DATABASE: &str = include_str!("../../../../scenarios/samia-tarot-failover/database-failure.yaml");
+const PARTITION: &str = include_str!("../../../../scenarios/samia-tarot-failover/network-partition.yaml");
+
+fn plan(text: &str) -> Parsed<Plan> {
+    parse_plan(Source::new("plan.yaml", text)).unwrap_or_else(|mistakes| panic!("{}", drawn(&mistakes)))
+}
+
+fn scenario(text: &str) -> Parsed<Scenario> {
+    parse_scenario(Source::new("scenario.yaml", text)).unwrap_or_else(|mistakes| panic!("{}", drawn(&mistakes)))
+}
+
+fn drawn(mistakes: &Mistakes) -> String {
+    let mut text = String::new();
+    GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
+        .with_width(110)
+        .with_links(false)
+        .render_report(&mut text, mistakes)
+        .unwrap();
+    text
+}
+
+fn terms(plan_text: &str, scenario_text: &str, twin: Option<&str>) -> (Scenario, Terms) {
+    resolve(&plan(plan_text).value, &scenario(scenario_text).value, twin).unwrap_or_else(|unsound| panic!("{unsound}"))
+}
+
+/// A shipped text with one thing replaced; the thing must be there.
+fn with(text: &str, old: &str, new: &str) -> String {
+    assert!(text.contains(old), "`{old}` is not in the text");
+    text.replacen(old, new, 1)
+}
+
+fn plan_mistakes(text: &str) -> String {
+    drawn(&parse_plan(Source::new("plan.yaml", text)).expect_err("a mistake"))
+}
+
+/// Drawn mistakes of a scenario against the failover plan.
+fn mistakes(text: &str) -> String {
+    match parse_scenario(Source::new("scenario.yaml", text)) {
+        Err(mistakes) => drawn(&mistakes),
+        Ok(parsed) => {
+            let found = examine(&plan(FAILOVER).value, &parsed.value);
+            assert!(!found.is_empty(), "no mistake found");
+            drawn(&parsed.draw(found))
+        }
+    }
+}
+
+#[test]
+fn shipped_drills_resolve_with_all_their_twins() {
+    for (plan_text, text) in [(TAROT, AS_WRITTEN), (FAILOVER, DATABASE), (FAILOVER, PARTITION)] {
+        let scenario = scenario(text).value;
+        terms(plan_text, text, None);
+        assert!(!scenario.twins.is_empty(), "every shipped scenario has a twin");
+        for twin in scenario.twins.keys() {
+            let (merged, terms) = terms(plan_text, text, Some(twin));
+            assert!(merged.twins.is_empty());
+            assert_eq!(terms.scenario, format!("{}/{}:{twin}", terms.plan, scenario.scenario));
+            assert_eq!(merged.expect, scenario.twins[twin].expect);
+        }
+    }
+}
+
+#[test]
+fn shipped_drills_raise_no_doubt_but_the_coarse_clock_of_the_six_hours() {
+    for (plan_text, text) in [(FAILOVER, DATABASE), (FAILOVER, PARTITION)] {
+        assert_eq!(examine(&plan(plan_text).value, &scenario(text).value), []);
+    }
+    let doubts = examine(&plan(TAROT).value, &scenario(AS_WRITTEN).value);
+    assert!(
+        doubts.iter().all(|doubt| doubt.severity == Severity::Warning),
+        "{doubts:?}"
+    );
+    let places: Vec<String> = doubts.iter().map(|doubt| doubt.place.to_string()).collect();
+    assert_eq!(places, ["calendar_scale"], "{doubts:?}");
+}
+
+#[test]
+fn terms_of_the_failover_drill() {
+    let (scenario, terms) = terms(FAILOVER, DATABASE, None);
+    let rto = terms.rto.expect("an RTO");
+    assert_eq!(rto.limits.len(), 1);
+    assert_eq!(
+        (rto.limits[0].comparator, rto.limits[0].plan),
+        (Comparator::AtMost, 15 * MINUTE)
+    );
+    assert_eq!(rto.limits[0].source.place, "Recovery targets by scenario");
+    assert_eq!(rto.limits[0].text, "15 minutes");
+    let database = &terms.components["database"];
+    assert_eq!(database.rpo.len(), 1);
+    assert_eq!(database.rpo[0].plan, 5 * MINUTE);
+    assert_eq!(database.backup_cycle, Some(MINUTE));
+    assert_eq!(terms.components["storage"].rpo, []);
+    let downtimes: Vec<i64> = terms
+        .tiers
+        .iter()
+        .map(|tier| tier.max_downtime[0].plan / MINUTE)
+        .collect();
+    assert_eq!(downtimes, [5, 15, 30, 60]);
+    assert_eq!(terms.tiers[1].services, ["auth", "payments"]);
+    assert_eq!(scenario.tiers[&2], ["bookings", "chat", "files"]);
+    assert!(terms.order && terms.automated && terms.at_drill_size);
+    assert_eq!(terms.run_limit, 30 * MINUTE);
+    assert_eq!(terms.stability, 5 * SECOND);
+    assert_eq!(terms.settle, 10 * SECOND);
+    let thresholds = &terms.tiers[0].thresholds;
+    assert_eq!((thresholds.response, thresholds.errors_ppm), (3 * SECOND, 50_000));
+    assert_eq!(thresholds.response_source.status, Status::Assumed);
+    assert_eq!(
+        terms.detector,
+        DetectorTerm::Alerts {
+            kinds: vec!["database_unreachable".into(), "application_failing".into()],
+            deadline: None
+        }
+    );
+    insta::assert_snapshot!(
+        "scope_of_the_failover_drill",
+        scope(&terms.assumptions, &terms.not_covered, &terms.stand_ins)
+    );
+}
+
+fn scope(assumptions: &[String], not_covered: &[String], stand_ins: &[crate::terms::StandIn]) -> String {
+    let stand_ins: Vec<String> = stand_ins
+        .iter()
+        .map(|stand_in| format!("{} -> {}", stand_in.planned, stand_in.drilled))
+        .collect();
+    format!(
+        "assumed\n  {}\nstood in\n  {}\nnot covered\n  {}",
+        assumptions.join("\n  "),
+        stand_ins.join("\n  "),
+        not_covered.join("\n  ")
+    )
+}
+
+#[test]
+fn terms_of_the_drill_as_written() {
+    let (scenario, terms) = terms(TAROT, AS_WRITTEN, None);
+    let limits: Vec<(Comparator, i64)> = terms
+        .rto
+        .iter()
+        .flat_map(|rto| &rto.limits)
+        .map(|limit| (limit.comparator, limit.plan / HOUR))
+        .collect();
+    assert_eq!(
+        limits,
+        [(Comparator::AtMost, 2), (Comparator::Below, 4), (Comparator::AtMost, 4)]
+    );
+    let rpo: Vec<(Comparator, i64)> = terms.components["database"]
+        .rpo
+        .iter()
+        .map(|limit| (limit.comparator, limit.plan / MINUTE))
+        .collect();
+    assert_eq!(rpo, [(Comparator::Below, 15), (Comparator::AtMost, 15)]);
+    assert_eq!(terms.components["database"].backup_cycle, Some(6 * HOUR));
+    assert_eq!(terms.availability_ppm.as_ref().map(|(ppm, _)| *ppm), Some(999_000));
+    assert!(!terms.automated && !terms.order);
+    assert_eq!(terms.tiers.len(), 1);
+    assert_eq!(terms.tiers[0].max_downtime, []);
+    assert_eq!(terms.tiers[0].thresholds.errors_ppm, 50_000);
+    assert_eq!(terms.tiers[0].thresholds.errors_source.status, Status::Stated);
+    // 20 writes in 15 minutes of plan time, which last 0.417 s.
+    assert_eq!(scenario.load.canary, 48);
+    let (_, mended) = self::terms(TAROT, AS_WRITTEN, Some("wal-shipped"));
+    assert_eq!(mended.components["database"].backup_cycle, Some(4 * MINUTE));
+    insta::assert_snapshot!(
+        "scope_of_the_drill_as_written",
+        scope(&terms.assumptions, &terms.not_covered, &terms.stand_ins)
+    );
+}
+
+#[test]
+fn a_silent_archive_timeout_is_a_fifth_of_the_rpo_and_listed() {
+    let text = with(DATABASE, "wal: { archive_timeout: 1 min }\nsteady", "wal: {}\nsteady");
+    let (scenario, terms) = terms(FAILOVER, &text, None);
+    let timeout = scenario.backup.wal.and_then(|wal| wal.archive_timeout).unwrap();
+    assert_eq!(timeout.nanos(), Some(MINUTE));
+    assert!(
+        terms
+            .assumptions
+            .iter()
+            .any(|line| line.contains("a fifth of the smallest RPO")),
+        "{:?}",
+        terms.assumptions
+    );
+}
+
+/// Figures of the documents, as the documents write them, against the model.
+#[test]
+fn figures_of_the_documents() {
+    let tarot = plan(TAROT).value;
+    let failover = plan(FAILOVER).value;
+    let text = |figures: &[Figure<Duration>]| figures.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let one = |figure: &Option<Figure<Duration>>| figure.as_ref().map(ToString::to_string).unwrap_or_default();
+    let rows: Vec<(&str, String, &str)> = vec![
+        ("000 RTO", text(&tarot.rto), "< 4 hours, 4 hours"),
+        ("000 RPO", text(&tarot.rpo), "< 15 minutes, 15 minutes"),
+        ("000 availability", tarot.availability[0].to_string(), "99.9 %"),
+        ("000 integrity", tarot.integrity[0].to_string(), "100 %"),
+        (
+            "000 database failure RTO",
+            text(&tarot.disasters["database_failure"].rto),
+            "2 hours",
+        ),
+        (
+            "000 frontend failure RTO",
+            text(&tarot.disasters["frontend_failure"].rto),
+            "1 hour",
+        ),
+        (
+            "000 infrastructure failure RTO",
+            text(&tarot.disasters["infrastructure_failure"].rto),
+            "4 hours",
+        ),
+        ("000 database backup", one(&tarot.backups["database"].every), "6 hours"),
+        (
+            "000 database kept",
+            text(&tarot.backups["database"].retention),
+            "30 days, 30 days",
+        ),
+        (
+            "000 backups verified",
+            one(&tarot.backups["database"].verified_every),
+            "24 hours",
+        ),
+        ("000 files backup", one(&tarot.backups["user_files"].every), "1 day"),
+        (
+            "000 files kept",
+            text(&tarot.backups["user_files"].retention),
+            "90 days, 30 days",
+        ),
+        (
+            "000 configuration kept",
+            text(&tarot.backups["configuration"].retention),
+            "6 months",
+        ),
+        ("000 slow", text(&tarot.monitoring.slow), "> 3 seconds"),
+        ("000 errors, critical", tarot.monitoring.errors[0].to_string(), "> 5 %"),
+        ("000 errors, warning", tarot.monitoring.errors[1].to_string(), "> 2 %"),
+        (
+            "000 warning response",
+            one(&tarot.monitoring.alerts["errors_high"].response),
+            "1 hour",
+        ),
+        (
+            "000 partners told",
+            one(&tarot.communication[2].within),
+            "<= 30 minutes",
+        ),
+        ("000 drill", one(&tarot.drills[8].every), "1 quarter"),
+        (
+            "004 database failure RPO",
+            text(&failover.disasters["database_failure"].rpo),
+            "5 minutes",
+        ),
+        (
+            "004 database failure RTO",
+            text(&failover.disasters["database_failure"].rto),
+            "15 minutes",
+        ),
+        (
+            "004 regional outage RPO",
+            text(&failover.disasters["regional_outage"].rpo),
+            "15 minutes",
+        ),
+        (
+            "004 regional outage RTO",
+            text(&failover.disasters["regional_outage"].rto),
+            "60 minutes",
+        ),
+        (
+            "004 provider outage RPO",
+            text(&failover.disasters["provider_outage"].rpo),
+            "30 minutes",
+        ),
+        (
+            "004 provider outage RTO",
+            text(&failover.disasters["provider_outage"].rto),
+            "4 hours",
+        ),
+        (
+            "004 complete compromise RPO",
+            text(&failover.disasters["complete_compromise"].rpo),
+            "60 minutes",
+        ),
+        (
+            "004 complete compromise RTO",
+            text(&failover.disasters["complete_compromise"].rto),
+            "8 hours",
+        ),
+        ("004 tier 0", text(&failover.tiers[0].max_downtime), "5 minutes"),
+        ("004 tier 1", text(&failover.tiers[1].max_downtime), "15 minutes"),
+        ("004 tier 2", text(&failover.tiers[2].max_downtime), "30 minutes"),
+        ("004 tier 3", text(&failover.tiers[3].max_downtime), "60 minutes"),
+        ("004 tier 2 from", one(&failover.tiers[2].recovered_from), "15 minutes"),
+        (
+            "004 tier 3 until",
+            one(&failover.tiers[3].recovered_until),
+            "60 minutes",
+        ),
+        (
+            "004 replica lag",
+            one(&failover.sites["secondary"].replica_lag),
+            "15 minutes",
+        ),
+        ("004 GameDay 1 RPO", text(&failover.drills[1].rpo), "<= 5 minutes"),
+        ("004 GameDay 1 RTO", text(&failover.drills[1].rto), "<= 15 minutes"),
+        (
+            "004 GameDay 2 RTO",
+            text(&failover.drills[2].rto),
+            "<= 60 minutes, 1 hour",
+        ),
+        ("004 GameDay 3 RPO", text(&failover.drills[3].rpo), "<= 60 minutes"),
+        ("004 GameDay 3 RTO", text(&failover.drills[3].rto), "<= 4 hours"),
+    ];
+    for (what, found, written) in rows {
+        assert_eq!(found, written, "{what}");
+    }
+    match &tarot.metrics["mean_time_to_recovery"] {
+        Metric::Duration(figure) => assert_eq!(figure.to_string(), "< 2 hours"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        tarot.escalation[1].from.map(|from| from.to_string()),
+        Some("30 min".to_owned())
+    );
+}
+
+#[test]
+fn what_is_printed_reads_back_the_same() {
+    for text in [TAROT, FAILOVER] {
+        let first = plan(text).value;
+        let printed = serde_saphyr::to_string(&first).unwrap();
+        assert_eq!(plan(&printed).value, first);
+    }
+    for text in [AS_WRITTEN, DATABASE, PARTITION] {
+        let first = scenario(text).value;
+        let printed = serde_saphyr::to_string(&first).unwrap();
+        assert_eq!(scenario(&printed).value, first);
+    }
+}
+
+#[test]
+fn mistakes_of_shape_are_drawn_at_their_place() {
+    let snap = |name: &str, old: &str, new: &str| insta::assert_snapshot!(name, mistakes(&with(DATABASE, old, new)));
+    snap("unknown_key", "calendar_scale: 60", "calender_scale: 60");
+    snap("unknown_variant", "lose_data: {", "loose_data: {");
+    snap("missing_key", "disaster: database_failure\n", "");
+    snap("not_a_duration", "steady: 10 min", "steady: ten minutes");
+    snap("not_a_unit", "give_up: 30 min", "give_up: 30 mins");
+    snap("wrong_kind", "calendar_scale: 60", "calendar_scale: fast");
+    snap(
+        "a_list_where_a_map_belongs",
+        "expect:\n  exit: 0",
+        "expect:\n  - exit: 0",
+    );
+    snap("twice", "steady: 10 min", "steady: 10 min\nsteady: 12 min");
+    snap("not_yaml", "services:\n", "services: [\n");
+    insta::assert_snapshot!("empty", mistakes(""));
+    insta::assert_snapshot!("two_documents", mistakes(&format!("{DATABASE}---\nscenario: x\n")));
+    insta::assert_snapshot!(
+        "plan_not_a_share",
+        plan_mistakes(&with(TAROT, "{ is: 99.9 %", "{ is: 99.9"))
+    );
+    insta::assert_snapshot!(
+        "plan_unknown_key",
+        plan_mistakes(&with(TAROT, "likelihood: low", "likelyhood: low"))
+    );
+}
+
+#[test]
+fn mistakes_of_sense_are_drawn_at_their_place_all_at_once() {
+    let snap = |name: &str, old: &str, new: &str| insta::assert_snapshot!(name, mistakes(&with(DATABASE, old, new)));
+    snap(
+        "unknown_disaster",
+        "disaster: database_failure",
+        "disaster: database_falure",
+    );
+    snap(
+        "unknown_service",
+        "repoint: { application: application, database: standby }",
+        "repoint: { application: aplication, database: standbye }",
+    );
+    snap("unknown_step", "- name: hold\n", "- name: hold\n      after: [fense]\n");
+    snap("circle", "- name: hold\n", "- name: hold\n      after: [release]\n");
+    snap(
+        "tier_not_in_the_plan",
+        "hold: { tiers: [1, 2, 3] }",
+        "hold: { tiers: [1, 2, 7] }",
+    );
+    snap("no_strike", "    strikes: true\n", "");
+    snap(
+        "two_strikes",
+        "procedure:\n  deadline: 60 s\n",
+        "  - name: again\n    strikes: true\n    inject: { kill: { service: files } }\nprocedure:\n  deadline: 60 s\n",
+    );
+    snap(
+        "no_such_link",
+        "lose_data: { service: database }",
+        "cut: { link: [database, application] }",
+    );
+    snap("low_rate", "emergency: 60", "emergency: 39");
+    snap("could_not_have_failed", "give_up: 30 min", "give_up: 15 min");
+    snap("no_fixed_length", "steady: 10 min", "steady: 1 month");
+    snap(
+        "no_fixed_length_in_a_twin",
+        "wal: { archive_timeout: 1 min, broken_after: 1 min }",
+        "wal: { archive_timeout: 1 quarter, broken_after: 1 min }",
+    );
+    snap(
+        "strike_that_cannot_come",
+        "  base: { every: 1 d }\n  wal: { archive_timeout: 1 min }\nsteady",
+        "\nsteady",
+    );
+    snap("strike_too_early", "strike: worst_for_rpo", "strike: { at: 5 min }");
+    snap(
+        "findings_that_contradict",
+        "    rto: pass\n",
+        "    rto: fail\n    rpo.databse: pass\n",
+    );
+    snap(
+        "files_without_a_store",
+        "database: database, store: files, site",
+        "database: database, site",
+    );
+    let several = with(
+        DATABASE,
+        "service: database }\nprocedure",
+        "service: databse }\nprocedure",
+    );
+    let several = with(&several, "  settle: 10 s", "  settle: 0 s");
+    insta::assert_snapshot!("several", mistakes(&several));
+}
+
+#[test]
+fn doubts_are_drawn_as_warnings() {
+    let snap = |name: &str, old: &str, new: &str| insta::assert_snapshot!(name, mistakes(&with(DATABASE, old, new)));
+    snap("coarse_clock", "calendar_scale: 60", "calendar_scale: 400");
+    snap("short_steady_state", "steady: 10 min", "steady: 7 min");
+    snap("long_wait", "strike: worst_for_rpo", "strike: worst_for_rto");
+    snap(
+        "no_release",
+        "    - name: release\n      do: { release: { tiers: [0, 1, 2, 3] } }\n",
+        "",
+    );
+}
+
+#[test]
+fn mistakes_of_a_plan_are_drawn_at_their_place() {
+    let snap = |name: &str, old: &str, new: &str| insta::assert_snapshot!(name, plan_mistakes(&with(TAROT, old, new)));
+    snap("plan_two_comparators", "{ below: 4 h,", "{ below: 4 h, is: 4 h,");
+    snap("plan_no_value", "{ below: 4 h, where", "{ where");
+    snap("plan_target_without_an_end", "- { is: 2 h,", "- { above: 2 h,");
+    snap("plan_month_as_a_target", "- { is: 2 h,", "- { is: 2 months,");
+    snap("plan_unknown_component", "hits: [frontend]", "hits: [fronted]");
+    snap(
+        "plan_unknown_alert",
+        "detection: [health_failing]",
+        "detection: [health_fail]",
+    );
+    snap(
+        "plan_no_threshold",
+        "      when: { share: { above: 2 %, where: \"Monitoring, warning alerts\" } }\n",
+        "",
+    );
+}
+
+#[test]
+fn bombs_and_huge_files_are_refused() {
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..9 {
+        let below = format!("*a{}", level - 1);
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", vec![below; 10].join(", ")));
+    }
+    insta::assert_snapshot!(
+        "bomb",
+        mistakes(&with(DATABASE, "services:\n", &format!("{bomb}services:\n")))
+    );
+    let huge = format!("{DATABASE}\n#{}", "x".repeat(crate::document::BYTES_MAX));
+    insta::assert_snapshot!("huge", mistakes(&huge));
+}
+
+#[test]
+fn an_unknown_twin_names_the_nearest() {
+    let unsound = resolve(&plan(FAILOVER).value, &scenario(DATABASE).value, Some("archive-of")).unwrap_err();
+    assert!(unsound.to_string().contains("did you mean `archive-off`?"), "{unsound}");
+}
+
+proptest! {
+    #[test]
+    fn durations_read_back(count: u32, unit in prop::sample::select(vec![
+        Unit::Millisecond, Unit::Second, Unit::Minute, Unit::Hour, Unit::Day, Unit::Week, Unit::Month, Unit::Quarter, Unit::Year,
+    ])) {
+        let duration = Duration { count, unit };
+        prop_assert_eq!(duration.to_string().parse(), Ok(duration));
+        prop_assert_eq!(duration.in_words().parse(), Ok(duration));
+        let _ = duration.nanos();
+    }
+
+    #[test]
+    fn shares_read_back(ppm in 0_u32..=1_000_000) {
+        let share = Share { ppm };
+        prop_assert_eq!(share.to_string().parse(), Ok(share));
+    }
+
+    #[test]
+    fn no_text_panics(text in "\\PC{0,200}") {
+        let _ = text.parse::<Duration>();
+        let _ = text.parse::<Share>();
+        let _ = parse_plan(Source::new("plan.yaml", text.as_str()));
+        if let Err(mistakes) = parse_scenario(Source::new("scenario.yaml", text.as_str())) {
+            drawn(&mistakes);
+        }
+    }
+
+    /// Shipped files with pieces cut out and put elsewhere: nearly right is harder than noise.
+    #[test]
+    fn no_damaged_file_panics(from in 0_usize..4000, length in 0_usize..40, to in 0_usize..4000, piece in "[ \\n:,{}\\[\\]&*!|>'\"a-z0-9%-]{0,8}") {
+        let text: Vec<char> = DATABASE.chars().collect();
+        let from = from.min(text.len());
+        let until = (from + length).min(text.len());
+        let mut damaged: Vec<char> = text[..from].iter().chain(&text[until..]).copied().collect();
+        let to = to.min(damaged.len());
+        damaged.splice(to..to, piece.chars());
+        let damaged: String = damaged.into_iter().collect();
+        match parse_scenario(Source::new("scenario.yaml", damaged.as_str())) {
+            Err(mistakes) => { drawn(&mistakes); }
+            Ok(parsed) => {
+                let found = examine(&plan(FAILOVER).value, &parsed.value);
+                let resolved = resolve(&plan(FAILOVER).value, &parsed.value, None);
+                let forbidden = found.iter().any(|mistake| mistake.severity == Severity::Error);
+                if resolved.is_err() {
+                    prop_assert!(forbidden);
+                }
+                if !found.is_empty() {
+                    drawn(&parsed.draw(found));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The committed JSON Schemas are those that the types make.
+
+use std::path::{Path, PathBuf};
+
+use firedrill_core::schema::{plan_schema, scenario_schema};
+
+fn committed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../docs/schema")
+        .join(name)
+}
+
+#[test]
+fn schemas_are_those_of_the_types() {
+    for (name, made) in [("plan.json", plan_schema()), ("scenario.json", scenario_schema())] {
+        let path = committed(name);
+        if std::env::var_os("FIREDRILL_WRITE_SCHEMA").is_some() {
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("docs/schema can be made");
+            std::fs::write(&path, &made).expect("docs/schema can be written");
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == made,
+            "docs/schema/{name} is not what the types make; write it anew with\n  \
+             FIREDRILL_WRITE_SCHEMA=1 cargo test --release -p firedrill-core --test schema"
+        );
+    }
+}

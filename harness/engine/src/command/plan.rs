@@ -1,0 +1,162 @@
+//! `firedrill plan`: the plans that are shipped, their figures, and whether a file of one's own is sound.
+
+use std::collections::BTreeSet;
+
+use clap::Subcommand;
+use firedrill_core::terms::Status;
+use tabled::builder::Builder;
+use tabled::settings::{Style, Width};
+
+use super::Failure;
+use crate::cli::{Cli, Format};
+use crate::library::{self, PLANS};
+
+/// `firedrill plan`
+#[derive(Debug, Subcommand)]
+pub enum PlanCommand {
+    /// The shipped plans.
+    List,
+    /// Every figure of a plan.
+    Show {
+        /// A shipped plan's name, or a file.
+        plan: String,
+        /// With the section that each figure is from, and whether it is stated, derived or assumed.
+        #[arg(long = "where")]
+        place: bool,
+    },
+    /// Find the mistakes in plans; exit code 2 if there are any.
+    Check {
+        /// Files, or names of shipped plans.
+        #[arg(required = true)]
+        plans: Vec<String>,
+    },
+}
+
+/// Runs the command.
+pub fn run(command: &PlanCommand, cli: &Cli) -> Result<u8, Failure> {
+    let json = cli.format == Format::Json;
+    match command {
+        PlanCommand::List => list(json),
+        PlanCommand::Show { plan, place } => show(plan, *place, json),
+        PlanCommand::Check { plans } => check(plans, json),
+    }
+}
+
+fn list(json: bool) -> Result<u8, Failure> {
+    let mut table = Builder::new();
+    table.push_record(["plan", "title", "disasters", "file"]);
+    let mut rows = Vec::new();
+    for shipped in PLANS {
+        let plan = library::load_plan(shipped.name)?.value;
+        let disasters: Vec<String> = plan.disasters.keys().cloned().collect();
+        table.push_record([shipped.name, &plan.title, &disasters.join(", "), shipped.path]);
+        rows.push(serde_json::json!({
+            "plan": shipped.name, "title": plan.title, "disasters": disasters, "file": shipped.path,
+        }));
+    }
+    print(json, &rows.into(), table);
+    Ok(0)
+}
+
+fn show(name: &str, place: bool, json: bool) -> Result<u8, Failure> {
+    let plan = library::load_plan(name)?.value;
+    if json {
+        let value = serde_json::to_value(&plan)
+            .map_err(|error| Failure::Harness(miette::miette!("the plan cannot be printed as JSON: {error}")))?;
+        println!("{value:#}");
+        return Ok(0);
+    }
+    let document = plan
+        .document
+        .as_ref()
+        .map(|document| match &document.version {
+            Some(version) => format!(" ({}, version {version})", document.title),
+            None => format!(" ({})", document.title),
+        })
+        .unwrap_or_default();
+    println!("{}{document}\n", plan.title);
+    let mut table = Builder::new();
+    if place {
+        table.push_record(["figure", "value", "status", "where"]);
+    } else {
+        table.push_record(["figure", "value"]);
+    }
+    for figure in plan.figures() {
+        let status = match figure.status {
+            Status::Stated => "stated",
+            Status::Derived => "derived",
+            Status::Assumed => "assumed",
+        };
+        if place {
+            table.push_record([&figure.name, &figure.text, status, &figure.place]);
+        } else {
+            table.push_record([figure.name, figure.text]);
+        }
+    }
+    print(false, &serde_json::Value::Null, table);
+    Ok(0)
+}
+
+fn check(plans: &[String], json: bool) -> Result<u8, Failure> {
+    let mut code = 0;
+    let mut rows = Vec::new();
+    let plans: BTreeSet<&String> = plans.iter().collect();
+    for name in plans {
+        match library::load_plan(name) {
+            Ok(parsed) => {
+                let figures = parsed.value.figures().len();
+                rows.push(serde_json::json!({"file": name, "sound": true, "figures": figures}));
+                if !json {
+                    println!("{name}: sound, {figures} figures");
+                }
+            }
+            Err(Failure::Input(report)) => {
+                code = 2;
+                rows.push(serde_json::json!({"file": name, "sound": false, "mistakes": told(&report)}));
+                if !json {
+                    eprintln!("{report:?}");
+                }
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    if json {
+        println!("{:#}", serde_json::Value::from(rows));
+    }
+    Ok(code)
+}
+
+/// The mistakes behind a report, for programs.
+pub(super) fn told(report: &miette::Report) -> serde_json::Value {
+    match report.downcast_ref::<firedrill_core::document::Mistakes>() {
+        Some(mistakes) => mistakes
+            .drawn
+            .iter()
+            .map(|drawn| {
+                serde_json::json!({
+                    "file": mistakes.file,
+                    "line": drawn.line,
+                    "column": drawn.column,
+                    "severity": match drawn.mistake.severity {
+                        firedrill_core::document::Severity::Error => "error",
+                        firedrill_core::document::Severity::Warning => "warning",
+                    },
+                    "what": drawn.mistake.what,
+                    "help": drawn.mistake.help,
+                })
+            })
+            .collect(),
+        None => serde_json::json!([{ "severity": "error", "what": report.to_string() }]),
+    }
+}
+
+/// Prints a table, or the same as JSON.
+pub(super) fn print(json: bool, value: &serde_json::Value, table: Builder) {
+    if json {
+        println!("{value:#}");
+        return;
+    }
+    let mut table = table.build();
+    table.with(Style::blank()).with(Width::wrap(140).keep_words(true));
+    println!("{table}");
+}
