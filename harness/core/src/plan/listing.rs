@@ -59,7 +59,7 @@ impl Plan {
                 policy.restored_every.as_ref(),
             );
         }
-        self.monitoring_into(&mut list);
+        self.monitored(&mut list);
         for (name, site) in &self.sites {
             list.one(&format!("site {name}: replica lag"), site.replica_lag.as_ref());
         }
@@ -81,7 +81,7 @@ impl Plan {
         list.0
     }
 
-    fn monitoring_into(&self, list: &mut Listing) {
+    fn monitored(&self, list: &mut Listing) {
         let monitoring = &self.monitoring;
         list.all("slow", &monitoring.slow);
         list.all("errors", &monitoring.errors);
