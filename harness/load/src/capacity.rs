@@ -70,7 +70,11 @@ pub async fn capacity(
         return Err(LoadError::spec("steps of the capacity ramp", spec.steps, "1 to 16"));
     }
     if spec.step < Duration::from_millis(100) || spec.step > Duration::from_secs(60) {
-        return Err(LoadError::spec("step of the capacity ramp", format!("{:?}", spec.step), "100 ms to 60 s"));
+        return Err(LoadError::spec(
+            "step of the capacity ramp",
+            format!("{:?}", spec.step),
+            "100 ms to 60 s",
+        ));
     }
     let mut report = CapacityReport {
         per_second: 0,
@@ -112,5 +116,9 @@ pub async fn capacity(
 
 fn in_time(totals: &Totals, threshold: Duration) -> u64 {
     let bound = threshold.as_nanos() as u64;
-    totals.tiers.iter().map(|tier| tier.latency.count_between(0, bound)).sum()
+    totals
+        .tiers
+        .iter()
+        .map(|tier| tier.latency.count_between(0, bound))
+        .sum()
 }

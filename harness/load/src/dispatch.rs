@@ -84,7 +84,12 @@ impl Dispatcher {
             let looked = now();
             if stopped.is_none() {
                 self.hand_out(looked.min(stop), &mut jobs);
-                if looked >= stop && self.streams.iter().all(|stream| stream.schedule.due() > stop || self.saturating()) {
+                if looked >= stop
+                    && self
+                        .streams
+                        .iter()
+                        .all(|stream| stream.schedule.due() > stop || self.saturating())
+                {
                     self.retract();
                     stopped = Some(looked);
                 }
@@ -160,7 +165,9 @@ impl Dispatcher {
     }
 
     fn end(&mut self, ticket: u32, operation: Operation) {
-        let Some(Open(job)) = self.state.open[ticket as usize].take() else { return };
+        let Some(Open(job)) = self.state.open[ticket as usize].take() else {
+            return;
+        };
         self.state.free.push(ticket);
         self.keys[job.class as usize].end(job.choice, operation.outcome);
         self.state.batch.push((job.class, operation));
@@ -205,7 +212,9 @@ impl Dispatcher {
     /// A connection that never said how its operation ended: nothing is known of it, and that is said.
     fn abandon(&mut self) {
         for ticket in 0..self.state.open.len() as u32 {
-            let Some(Open(job)) = self.state.open[ticket as usize] else { continue };
+            let Some(Open(job)) = self.state.open[ticket as usize] else {
+                continue;
+            };
             let instant = now();
             let sent = job.scheduled.unwrap_or(instant);
             let operation = Operation {

@@ -148,7 +148,13 @@ async fn read_space(
     let objects = match (space.objects, &read.objects) {
         (false, _) => None,
         (true, Some(objects)) => Some(objects),
-        (true, None) => return Err(LoadError::spec(what, "rows that point at objects and no store", "a store")),
+        (true, None) => {
+            return Err(LoadError::spec(
+                what,
+                "rows that point at objects and no store",
+                "a store",
+            ));
+        }
     };
     let client = &attended.client;
     let counted = client
@@ -221,9 +227,7 @@ async fn look(
     // A content that is no text any more is no attempt of anybody's.
     let body: Option<&str> = row.try_get(2).ok();
     let genuine = body.is_some_and(|body| {
-        key >= 0
-            && version > 0
-            && is_genuine(read.content_seed, &space.service, key as u64, version as u32, body)
+        key >= 0 && version > 0 && is_genuine(read.content_seed, &space.service, key as u64, version as u32, body)
     });
     let mut content = if genuine { Content::Genuine } else { Content::Mutated };
     if let (Content::Genuine, Some(objects)) = (content, objects)
@@ -252,5 +256,6 @@ async fn is_backed(objects: &dyn Objects, row: &Row) -> Result<bool, LoadError> 
         return Ok(false);
     };
     let found = objects.digest(name).await?;
-    Ok(found.is_some_and(|object| i64::try_from(object.bytes) == Ok(bytes) && object.sha256.eq_ignore_ascii_case(sha256)))
+    Ok(found
+        .is_some_and(|object| i64::try_from(object.bytes) == Ok(bytes) && object.sha256.eq_ignore_ascii_case(sha256)))
 }

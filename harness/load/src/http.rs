@@ -25,6 +25,8 @@ use crate::driven::Driven;
 
 /// An answer longer than this is cut off: it is none of the application's.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// A connection idle for longer is replaced: servers end idle ones, and a request that meets that end is lost.
+const IDLE_MAX: Duration = Duration::from_secs(2);
 
 /// Makes connections to a `firedrill app`, or to whatever speaks like it.
 #[derive(Clone, Debug)]
@@ -64,6 +66,7 @@ struct HttpSession {
 struct Open {
     driven: Driven,
     sender: SendRequest<Full<Bytes>>,
+    used: Instant,
 }
 
 /// How far a request came.
@@ -80,37 +83,59 @@ impl HttpSession {
     /// Sends a request and takes its answer; says also whether the deadline ended it.
     async fn exchange(&mut self, request: Request<Full<Bytes>>, deadline: Duration) -> (Exchange, u8) {
         let until = Instant::now() + deadline;
-        let mut reused = self.open.take();
-        if let Some(open) = &mut reused
-            && !open.driven.is_open().await
-        {
-            reused = None;
+        let mut request = Some(request);
+        if let Some(open) = self.reusable().await {
+            let (exchange, flags) = self.attempt(open, &mut request, until).await;
+            // A kept connection that had ended took nothing: the request still has to be made, on a new one.
+            if !(matches!(exchange, Exchange::Unsent) && flags == 0 && request.is_some()) {
+                return (exchange, flags);
+            }
         }
-        let mut open = match reused {
-            Some(open) => open,
-            None => match timeout_at(until, self.client.connect()).await {
-                Ok(Ok(open)) => open,
-                Ok(Err(_)) => return (Exchange::Unsent, 0),
-                Err(_) => return (Exchange::Unsent, flag::GAVE_UP),
-            },
-        };
-        let Open { driven, sender } = &mut open;
+        match timeout_at(until, self.client.connect()).await {
+            Ok(Ok(open)) => self.attempt(open, &mut request, until).await,
+            Ok(Err(_)) => (Exchange::Unsent, 0),
+            Err(_) => (Exchange::Unsent, flag::GAVE_UP),
+        }
+    }
+
+    /// The kept connection, unless it has ended or stood idle so long that the server may be about to end it.
+    async fn reusable(&mut self) -> Option<Open> {
+        let mut open = self.open.take()?;
+        let usable = open.used.elapsed() < IDLE_MAX && open.driven.is_open().await;
+        usable.then_some(open)
+    }
+
+    async fn attempt(
+        &mut self,
+        mut open: Open,
+        request: &mut Option<Request<Full<Bytes>>>,
+        until: Instant,
+    ) -> (Exchange, u8) {
+        let Open { driven, sender, .. } = &mut open;
         let mut handed_over = false;
         let work = async {
             if sender.ready().await.is_err() {
                 return Exchange::Unsent;
             }
+            let Some(taken) = request.take() else {
+                return Exchange::Unsent;
+            };
             handed_over = true;
-            match sender.try_send_request(request).await {
+            match sender.try_send_request(taken).await {
                 Ok(response) => whole(response).await,
                 // The library gives the request back only when it never began to write it.
-                Err(error) if error.message().is_some() => Exchange::Unsent,
-                Err(_) => Exchange::Lost,
+                Err(mut error) => match error.take_message() {
+                    Some(back) => {
+                        *request = Some(back);
+                        Exchange::Unsent
+                    }
+                    None => Exchange::Lost,
+                },
             }
         };
-        let exchange = timeout_at(until, driven.run(work)).await;
-        match exchange {
+        match timeout_at(until, driven.run(work)).await {
             Ok(Exchange::Answered(status, body)) => {
+                open.used = Instant::now();
                 self.open = Some(open);
                 (Exchange::Answered(status, body), 0)
             }
@@ -149,7 +174,11 @@ impl HttpClient {
             // How it ended is seen by the request that it fails.
             let _ = connection.await;
         });
-        Ok(Open { driven, sender })
+        Ok(Open {
+            driven,
+            sender,
+            used: Instant::now(),
+        })
     }
 }
 
@@ -264,18 +293,28 @@ fn judge(session: &mut HttpSession, exchange: Exchange, flags: u8, key: u64, wri
 #[async_trait]
 impl Session for HttpSession {
     async fn write(&mut self, write: &Write<'_>, deadline: Duration) -> Answer {
-        let Write { service, key, version, kind, body } = *write;
+        let Write {
+            service,
+            key,
+            version,
+            kind,
+            body,
+        } = *write;
         let request = match kind {
-            OperationKind::Delete => {
-                self.request(Method::DELETE, format!("/v1/{service}/{key}?version={version}"), Bytes::new())
-            }
+            OperationKind::Delete => self.request(
+                Method::DELETE,
+                format!("/v1/{service}/{key}?version={version}"),
+                Bytes::new(),
+            ),
             _ => {
                 let json: Result<Vec<u8>, _> = serde_json::to_vec(&Put { version, body });
                 json.ok()
                     .and_then(|json| self.request(Method::PUT, format!("/v1/{service}/{key}"), Bytes::from(json)))
             }
         };
-        let Some(request) = request else { return Answer::bare(OperationOutcome::Refused, 0) };
+        let Some(request) = request else {
+            return Answer::bare(OperationOutcome::Refused, 0);
+        };
         let (exchange, flags) = self.exchange(request, deadline).await;
         judge(self, exchange, flags, key, Some(version))
     }

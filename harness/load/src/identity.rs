@@ -107,7 +107,10 @@ pub(crate) async fn incarnation(client: &Client, config: &SqlConfig) -> Result<S
         "SELECT c.system_identifier::text || '/' || coalesce({TIMELINE}, (SELECT timeline_id FROM pg_control_checkpoint())) \
          || '/' || {EPOCH} FROM pg_control_system() c"
     );
-    let row = client.query_one(&text, &[]).await.map_err(config.failed("asking for the incarnation"))?;
+    let row = client
+        .query_one(&text, &[])
+        .await
+        .map_err(config.failed("asking for the incarnation"))?;
     row.try_get(0).map_err(config.failed("asking for the incarnation"))
 }
 
@@ -126,6 +129,10 @@ pub(crate) fn table(name: &str) -> Result<&str, LoadError> {
     if !name.is_empty() && name.len() <= 63 && name.bytes().enumerate().all(|(at, byte)| good(at, byte)) {
         Ok(name)
     } else {
-        Err(LoadError::spec("table", format!("{name:?}"), "lower-case letters, digits and _"))
+        Err(LoadError::spec(
+            "table",
+            format!("{name:?}"),
+            "lower-case letters, digits and _",
+        ))
     }
 }

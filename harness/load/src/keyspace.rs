@@ -249,7 +249,12 @@ mod tests {
             Just(Mix::ReadBack),
             Just(Mix::inserts()),
             Just(Mix::of("payments")),
-            Just(Mix::Shares { insert: 0, update: 1, delete: 1, read: 1 }),
+            Just(Mix::Shares {
+                insert: 0,
+                update: 1,
+                delete: 1,
+                read: 1
+            }),
         ]
     }
 
@@ -301,8 +306,14 @@ mod tests {
         assert_eq!(
             seen,
             [
-                (Insert, 10, 1), (Read, 10, 0), (Update, 10, 2), (Read, 10, 0),
-                (Insert, 11, 1), (Read, 11, 0), (Update, 11, 2), (Read, 11, 0),
+                (Insert, 10, 1),
+                (Read, 10, 0),
+                (Update, 10, 2),
+                (Read, 10, 0),
+                (Insert, 11, 1),
+                (Read, 11, 0),
+                (Update, 11, 2),
+                (Read, 11, 0),
             ]
         );
     }

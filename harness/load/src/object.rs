@@ -84,7 +84,11 @@ impl StoreConfig {
             .with_region(&self.region)
             .with_virtual_hosted_style_request(false)
             .with_client_options(client)
-            .with_retry(RetryConfig { max_retries: 5, retry_timeout: RETRY_MAX, ..RetryConfig::default() })
+            .with_retry(RetryConfig {
+                max_retries: 5,
+                retry_timeout: RETRY_MAX,
+                ..RetryConfig::default()
+            })
             .build()
             .map_err(|error| failed("opening the bucket", &error))?;
         Ok(Arc::new(Bucket(store)))

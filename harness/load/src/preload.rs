@@ -90,7 +90,10 @@ pub async fn preload(config: &SqlConfig, spec: &PreloadSpec, sink: &dyn Sink) ->
             .query_one("SELECT preload_bulk($1)", &[&mib])
             .await
             .map_err(config.failed("loading bulk rows"))?;
-        report.bulk_rows = row.try_get::<_, i64>(0).map_err(config.failed("loading bulk rows"))?.max(0) as u64;
+        report.bulk_rows = row
+            .try_get::<_, i64>(0)
+            .map_err(config.failed("loading bulk rows"))?
+            .max(0) as u64;
     }
     Ok(report)
 }
@@ -158,7 +161,10 @@ async fn copy(config: &SqlConfig, attended: &Attended, rows: &PreloadRows, seed:
 
     client.batch_execute("BEGIN").await.map_err(config.failed(&what))?;
     let statement = format!("COPY {service} (key, version, body{columns}) FROM STDIN");
-    let copy = client.copy_in::<_, Bytes>(&statement).await.map_err(config.failed(&what))?;
+    let copy = client
+        .copy_in::<_, Bytes>(&statement)
+        .await
+        .map_err(config.failed(&what))?;
     let mut copy = std::pin::pin!(copy);
     let mut chunk = BytesMut::with_capacity(CHUNK_BYTES + 512);
     for key in keys(rows.rows) {
@@ -176,7 +182,10 @@ async fn copy(config: &SqlConfig, attended: &Attended, rows: &PreloadRows, seed:
     }
     let copied = copy.finish().await.map_err(config.failed(&what))?;
     if service == "payments" && books {
-        let (first, last) = (first_key::PRELOAD as i64, first_key::PRELOAD as i64 + i64::from(rows.rows));
+        let (first, last) = (
+            first_key::PRELOAD as i64,
+            first_key::PRELOAD as i64 + i64::from(rows.rows),
+        );
         client
             .execute(
                 "SELECT book_payment(key, version) FROM payments WHERE key >= $1 AND key < $2",
@@ -194,9 +203,15 @@ async fn copy(config: &SqlConfig, attended: &Attended, rows: &PreloadRows, seed:
     }
     // batch_execute sends a simple query: COMMIT answered by ROLLBACK would not be an error, so the rows are looked at.
     client.batch_execute("COMMIT").await.map_err(config.failed(&what))?;
-    let (first, last) = (first_key::PRELOAD as i64, first_key::PRELOAD as i64 + i64::from(rows.rows));
+    let (first, last) = (
+        first_key::PRELOAD as i64,
+        first_key::PRELOAD as i64 + i64::from(rows.rows),
+    );
     let text = format!("SELECT count(*) FROM {service} WHERE key >= $1 AND key < $2");
-    let count = client.query_one(&text, &[&first, &last]).await.map_err(config.failed(&what))?;
+    let count = client
+        .query_one(&text, &[&first, &last])
+        .await
+        .map_err(config.failed(&what))?;
     let count: i64 = count.try_get(0).map_err(config.failed(&what))?;
     if count == i64::from(rows.rows) {
         Ok(())

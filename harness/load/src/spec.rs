@@ -73,7 +73,15 @@ impl Mix {
 
     /// Whether keys are used again.
     pub(crate) fn revisits(self) -> bool {
-        !matches!(self, Mix::Shares { update: 0, delete: 0, read: 0, .. })
+        !matches!(
+            self,
+            Mix::Shares {
+                update: 0,
+                delete: 0,
+                read: 0,
+                ..
+            }
+        )
     }
 
     pub(crate) fn pick(self, turn: u64, random: &mut Random) -> OperationKind {
@@ -83,7 +91,12 @@ impl Mix {
                 2 => OperationKind::Update,
                 _ => OperationKind::Read,
             },
-            Mix::Shares { insert, update, delete, read } => {
+            Mix::Shares {
+                insert,
+                update,
+                delete,
+                read,
+            } => {
                 let [insert, update, delete, read] = [insert, update, delete, read].map(u64::from);
                 let drawn = random.below(insert + update + delete + read);
                 if drawn < insert {
@@ -179,9 +192,18 @@ impl WorkloadSpec {
         for class in &self.classes {
             let name = &class.class.service;
             if !(1..=1_000_000).contains(&class.per_second) {
-                return Err(LoadError::spec(format!("rate of {name}"), class.per_second, "1 to 1000000 per second"));
+                return Err(LoadError::spec(
+                    format!("rate of {name}"),
+                    class.per_second,
+                    "1 to 1000000 per second",
+                ));
             }
-            if let Mix::Shares { insert, update, delete, read } = class.mix
+            if let Mix::Shares {
+                insert,
+                update,
+                delete,
+                read,
+            } = class.mix
                 && u64::from(insert) + u64::from(update) + u64::from(delete) + u64::from(read) == 0
             {
                 return Err(LoadError::spec(format!("mix of {name}"), "empty", "a share above 0"));

@@ -49,11 +49,13 @@ impl SqlClient {
     /// The statement of an insert or update, parameters key, version and body: so that a bench can give its peer the same.
     #[must_use]
     pub fn upsert(table: &str) -> String {
-        // RETURNING cannot name the row that was replaced; the CTE locks and reads it. Where a row came to be between the
-        // statement's snapshot and its conflict, the CTE saw none though one was replaced (xmax tells): unstated then.
+        // RETURNING cannot name the row that was replaced: the CTE locks and reads it, and the join makes that come
+        // first (a row that this statement has changed itself is not seen by FOR UPDATE). Where a row came to be between
+        // the statement's snapshot and its conflict, the CTE saw none though one was replaced (xmax tells): unstated.
         format!(
-            "WITH old AS (SELECT version FROM {table} WHERE key = $1 FOR UPDATE) \
-             INSERT INTO {table} AS t (key, version, body) VALUES ($1, $2, $3) \
+            "WITH old AS MATERIALIZED (SELECT version FROM {table} WHERE key = $1 FOR UPDATE) \
+             INSERT INTO {table} AS t (key, version, body) \
+             SELECT $1::bigint, $2::int, $3::text FROM (SELECT 1) one LEFT JOIN old ON true \
              ON CONFLICT (key) DO UPDATE SET version = excluded.version, body = excluded.body \
              WHERE t.version < excluded.version \
              RETURNING (SELECT version FROM old), (xmax = 0), {TIMELINE}, {EPOCH}"
@@ -109,11 +111,17 @@ struct Statements {
 
 /// What an error of a statement outside a transaction proves.
 pub(crate) fn outcome_of(state: Option<&SqlState>) -> OperationOutcome {
-    let Some(state) = state else { return OperationOutcome::Indeterminate };
+    let Some(state) = state else {
+        return OperationOutcome::Indeterminate;
+    };
     let code = state.code();
     // 40003, statement completion unknown, says itself that it does not know.
     let refused = code != "40003" && ["22", "23", "25", "40"].iter().any(|class| code.starts_with(class));
-    if refused { OperationOutcome::Refused } else { OperationOutcome::Indeterminate }
+    if refused {
+        OperationOutcome::Refused
+    } else {
+        OperationOutcome::Indeterminate
+    }
 }
 
 impl Shared {
@@ -162,7 +170,9 @@ impl Open {
 
     fn wrote(&mut self, kind: OperationKind, row: Option<&Row>) -> Result<Answer, tokio_postgres::Error> {
         // An upsert that returns no row met a version as new: the statement ended and changed nothing.
-        let Some(row) = row else { return Ok(Answer::bare(OperationOutcome::Refused, 0)) };
+        let Some(row) = row else {
+            return Ok(Answer::bare(OperationOutcome::Refused, 0));
+        };
         let replaced: Option<i32> = row.try_get(0)?;
         let odd: bool = row.try_get(1)?;
         let mut answer = Answer::bare(OperationOutcome::Acked, 0);
@@ -182,7 +192,9 @@ impl Open {
     }
 
     fn found(&mut self, row: Option<&Row>) -> Result<Answer, tokio_postgres::Error> {
-        let Some(row) = row else { return Ok(Answer::bare(OperationOutcome::Indeterminate, 0)) };
+        let Some(row) = row else {
+            return Ok(Answer::bare(OperationOutcome::Indeterminate, 0));
+        };
         let mut answer = Answer::bare(OperationOutcome::Acked, 0);
         answer.version = row.try_get::<_, Option<i32>>(0)?.map_or(0, |version| version as u32);
         answer.body = row.try_get(1)?;
@@ -217,7 +229,12 @@ impl SqlSession {
                 Err(_) => return Answer::bare(OperationOutcome::Refused, flag::GAVE_UP),
             },
         };
-        let Open { driven, client, statements, .. } = &mut open;
+        let Open {
+            driven,
+            client,
+            statements,
+            ..
+        } = &mut open;
         let statements = &statements[at];
         let work = async {
             match &ask {
@@ -226,7 +243,9 @@ impl SqlSession {
                     if write.kind == OperationKind::Delete {
                         client.query_opt(&statements.delete, &[&key, &version]).await
                     } else {
-                        client.query_opt(&statements.upsert, &[&key, &version, &write.body]).await
+                        client
+                            .query_opt(&statements.upsert, &[&key, &version, &write.body])
+                            .await
                     }
                 }
                 Ask::Read(key) => client.query_opt(&statements.select, &[&(*key as i64)]).await,
@@ -271,10 +290,14 @@ mod tests {
     #[test]
     fn only_classes_that_prove_it_refuse() {
         let of = |code: &str| outcome_of(Some(&SqlState::from_code(code)));
-        for code in ["22001", "22P02", "23505", "23514", "25006", "25P02", "40001", "40P01", "40002"] {
+        for code in [
+            "22001", "22P02", "23505", "23514", "25006", "25P02", "40001", "40P01", "40002",
+        ] {
             assert_eq!(of(code), OperationOutcome::Refused, "{code}");
         }
-        for code in ["40003", "57P01", "57P02", "57014", "53300", "08006", "XX000", "XX001", "58030", "42P01", "55P03"] {
+        for code in [
+            "40003", "57P01", "57P02", "57014", "53300", "08006", "XX000", "XX001", "58030", "42P01", "55P03",
+        ] {
             assert_eq!(of(code), OperationOutcome::Indeterminate, "{code}");
         }
         assert_eq!(outcome_of(None), OperationOutcome::Indeterminate);

@@ -147,7 +147,9 @@ impl Tally {
             second.errors += 1;
         }
         if operation.outcome != OperationOutcome::NotSent {
-            totals.lag.saturating_record((operation.sent - operation.scheduled).max(0) as u64);
+            totals
+                .lag
+                .saturating_record((operation.sent - operation.scheduled).max(0) as u64);
         }
     }
 
@@ -156,7 +158,10 @@ impl Tally {
         for tier in self.tiers.values_mut() {
             let begun = tier.seconds.back().map_or(0, |second| second.begun);
             if now - begun >= SECOND {
-                tier.seconds.push_back(Second { begun: now, ..Second::default() });
+                tier.seconds.push_back(Second {
+                    begun: now,
+                    ..Second::default()
+                });
                 while tier.seconds.len() > 2 {
                     tier.seconds.pop_front();
                 }

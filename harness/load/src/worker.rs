@@ -101,11 +101,19 @@ async fn send(shared: &Shared, class: &Class, job: &Job, session: &mut dyn Sessi
         done,
         key: choice.key,
         version: if read { answer.version } else { choice.version },
-        replaced: if answer.outcome == OperationOutcome::Acked && !read { answer.replaced } else { UNSTATED },
+        replaced: if answer.outcome == OperationOutcome::Acked && !read {
+            answer.replaced
+        } else {
+            UNSTATED
+        },
         incarnation: names.index(shared.sink.as_ref(), &class.component, &answer),
         class: class.id,
         kind: choice.kind,
-        outcome: if read { read_outcome(shared, class, choice.key, &answer) } else { answer.outcome },
+        outcome: if read {
+            read_outcome(shared, class, choice.key, &answer)
+        } else {
+            answer.outcome
+        },
         flags: answer.flags,
         attempts: 1,
     }
@@ -134,7 +142,9 @@ const NAMES_MAX: usize = 256;
 
 impl Names {
     fn index(&mut self, sink: &dyn Sink, component: &str, answer: &Answer) -> u16 {
-        let Some(name) = &answer.incarnation else { return NO_INCARNATION };
+        let Some(name) = &answer.incarnation else {
+            return NO_INCARNATION;
+        };
         let found = self
             .known
             .iter()

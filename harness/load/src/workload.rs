@@ -136,14 +136,20 @@ impl Workload {
     #[must_use]
     pub fn live(&self) -> Live {
         let scheduled = self.scheduled.load(Ordering::Relaxed);
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).live(scheduled)
+        self.tally
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .live(scheduled)
     }
 
     /// Schedules nothing more from now on, and returns the instant: `Event::LoadStopped`. Operations that are due stay
     /// due; [`Workload::stop`] waits for them. Stopping again changes nothing.
     pub fn halt(&self) -> Nanos {
         let instant = now();
-        match self.stop.compare_exchange(RUNNING, instant, Ordering::AcqRel, Ordering::Acquire) {
+        match self
+            .stop
+            .compare_exchange(RUNNING, instant, Ordering::AcqRel, Ordering::Acquire)
+        {
             Ok(_) => instant,
             Err(earlier) => earlier,
         }

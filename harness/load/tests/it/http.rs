@@ -65,7 +65,9 @@ async fn attend(mut stream: TcpStream, rule: Rule, applied: Arc<Mutex<HashMap<u6
         let (head, length) = loop {
             if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 let head = String::from_utf8(buffer[..end].to_vec()).unwrap().to_lowercase();
-                let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
+                let length = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: ")?.trim().parse().ok());
                 break (head, end + 4 + length.unwrap_or(0usize));
             }
             if stream.read_buf(&mut buffer).await.ok()? == 0 {
@@ -81,7 +83,15 @@ async fn attend(mut stream: TcpStream, rule: Rule, applied: Arc<Mutex<HashMap<u6
         let text = String::from_utf8(request).unwrap();
         let path = head.split_whitespace().nth(1).unwrap().to_owned();
         let key: u64 = path.split(['/', '?']).nth(3).unwrap().parse().unwrap();
-        let after = |mark: &str| text.split_once(mark).map(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap());
+        let after = |mark: &str| {
+            text.split_once(mark).map(|(_, rest)| {
+                rest.split(|c: char| !c.is_ascii_digit())
+                    .next()
+                    .unwrap()
+                    .parse()
+                    .unwrap()
+            })
+        };
         let version: u32 = after("\"version\":").or_else(|| after("version=")).unwrap_or(0);
         let (replaced, stored) = {
             let mut applied = applied.lock().unwrap();
@@ -94,12 +104,17 @@ async fn attend(mut stream: TcpStream, rule: Rule, applied: Arc<Mutex<HashMap<u6
         let replaced = replaced.map_or("null".into(), |version| version.to_string());
         let read = head.starts_with("get");
         let more = if read {
-            format!("\"version\":{stored},\"body\":{:?}", firedrill_load::body(1, "chat", key, stored))
+            format!(
+                "\"version\":{stored},\"body\":{:?}",
+                firedrill_load::body(1, "chat", key, stored)
+            )
         } else {
             format!("\"version\":{version},\"replaced\":{replaced}")
         };
-        let good = format!("{{\"key\":{key},{more},\"incarnation\":\"1/1/0\",\"mode\":\"normal\",\"via\":\"database\"}}");
-        let whole = |status: u16, body: &str| format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let good =
+            format!("{{\"key\":{key},{more},\"incarnation\":\"1/1/0\",\"mode\":\"normal\",\"via\":\"database\"}}");
+        let whole =
+            |status: u16, body: &str| format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         match rule(key) {
             None => stream.write_all(whole(200, &good).as_bytes()).await.ok()?,
             Some(Conduct::Answer(status, body)) => stream.write_all(whole(status, body).as_bytes()).await.ok()?,
@@ -118,7 +133,13 @@ async fn attend(mut stream: TcpStream, rule: Rule, applied: Arc<Mutex<HashMap<u6
 }
 
 async fn put(session: &mut dyn Session, key: u64, deadline: Duration) -> Answer {
-    let write = Write { service: "chat", key, version: 1, kind: OperationKind::Insert, body: "text" };
+    let write = Write {
+        service: "chat",
+        key,
+        version: 1,
+        kind: OperationKind::Insert,
+        body: "text",
+    };
     session.write(&write, deadline).await
 }
 
@@ -128,17 +149,41 @@ async fn only_what_is_proved_is_refused() {
     let server = serve(|key| match key {
         1 => Some(Conduct::Halved),
         2 => Some(Conduct::Silent),
-        3 => Some(Conduct::Answer(503, r#"{"error":"x","kind":"held","applied":"no","mode":"maintenance"}"#)),
-        4 => Some(Conduct::Answer(503, r#"{"error":"x","kind":"database_lost","applied":"unknown","mode":"normal"}"#)),
+        3 => Some(Conduct::Answer(
+            503,
+            r#"{"error":"x","kind":"held","applied":"no","mode":"maintenance"}"#,
+        )),
+        4 => Some(Conduct::Answer(
+            503,
+            r#"{"error":"x","kind":"database_lost","applied":"unknown","mode":"normal"}"#,
+        )),
         5 => Some(Conduct::Answer(503, "")),
         6 => Some(Conduct::Answer(502, "<html>applied: no</html>")),
-        7 => Some(Conduct::Answer(200, r#"{"key":7,"version":2,"replaced":null,"incarnation":"1/1/0","mode":"normal","via":"database"}"#)),
+        7 => Some(Conduct::Answer(
+            200,
+            r#"{"key":7,"version":2,"replaced":null,"incarnation":"1/1/0","mode":"normal","via":"database"}"#,
+        )),
         8 => Some(Conduct::Answer(200, r#"{"applied":"no"}"#)),
-        9 => Some(Conduct::Answer(409, r#"{"error":"x","kind":"conflict","applied":"no","stored":4,"incarnation":"1/1/0","mode":"normal"}"#)),
-        10 => Some(Conduct::Answer(200, r#"{"key":10,"version":1,"replaced":null,"incarnation":"queue/a/0","mode":"normal","via":"queue"}"#)),
-        11 => Some(Conduct::Answer(200, r#"{"key":11,"version":1,"replaced":null,"incarnation":"1/1/0","mode":"degraded","via":"database"}"#)),
-        12 => Some(Conduct::Answer(200, r#"{"key":12,"version":1,"incarnation":"1/1/0","mode":"normal","via":"database"}"#)),
-        13 => Some(Conduct::Answer(404, r#"{"error":"x","kind":"absent","applied":"no","incarnation":"1/1/0","mode":"normal"}"#)),
+        9 => Some(Conduct::Answer(
+            409,
+            r#"{"error":"x","kind":"conflict","applied":"no","stored":4,"incarnation":"1/1/0","mode":"normal"}"#,
+        )),
+        10 => Some(Conduct::Answer(
+            200,
+            r#"{"key":10,"version":1,"replaced":null,"incarnation":"queue/a/0","mode":"normal","via":"queue"}"#,
+        )),
+        11 => Some(Conduct::Answer(
+            200,
+            r#"{"key":11,"version":1,"replaced":null,"incarnation":"1/1/0","mode":"degraded","via":"database"}"#,
+        )),
+        12 => Some(Conduct::Answer(
+            200,
+            r#"{"key":12,"version":1,"incarnation":"1/1/0","mode":"normal","via":"database"}"#,
+        )),
+        13 => Some(Conduct::Answer(
+            404,
+            r#"{"error":"x","kind":"absent","applied":"no","incarnation":"1/1/0","mode":"normal"}"#,
+        )),
         _ => None,
     })
     .await;
@@ -160,7 +205,11 @@ async fn only_what_is_proved_is_refused() {
         (20, Acked, 0, 0),
     ] {
         let answer = put(session.as_mut(), key, AMPLE).await;
-        assert_eq!((answer.outcome, answer.replaced, answer.flags), (outcome, replaced, flags), "key {key}: {answer:?}");
+        assert_eq!(
+            (answer.outcome, answer.replaced, answer.flags),
+            (outcome, replaced, flags),
+            "key {key}: {answer:?}"
+        );
     }
     let absent = session.read("chat", 13, AMPLE).await;
     assert_eq!((absent.outcome, absent.version), (Acked, 0));
@@ -175,7 +224,10 @@ async fn an_answer_after_the_deadline_is_nobodys() {
     let client = HttpClient::new(server.address);
     let mut session = client.session();
     let late = put(session.as_mut(), 1, DEADLINE).await;
-    assert_eq!((late.outcome, late.flags), (OperationOutcome::Indeterminate, flag::GAVE_UP));
+    assert_eq!(
+        (late.outcome, late.flags),
+        (OperationOutcome::Indeterminate, flag::GAVE_UP)
+    );
     // The next request must not be given the late answer.
     let next = put(session.as_mut(), 2, AMPLE).await;
     assert_eq!((next.outcome, next.replaced), (OperationOutcome::Acked, 0));
@@ -197,7 +249,10 @@ async fn a_bad_server_is_accounted_for_to_the_last_operation() {
         1 => Some(Conduct::Halved),
         2 => Some(Conduct::Silent),
         3 => Some(Conduct::Late),
-        4 => Some(Conduct::Answer(503, r#"{"error":"x","kind":"overloaded","applied":"no","mode":"normal"}"#)),
+        4 => Some(Conduct::Answer(
+            503,
+            r#"{"error":"x","kind":"overloaded","applied":"no","mode":"normal"}"#,
+        )),
         _ => None,
     })
     .await;
@@ -235,7 +290,11 @@ async fn a_bad_server_is_accounted_for_to_the_last_operation() {
                 assert!(operation.sent == operation.scheduled && operation.done == operation.sent);
             }
             OperationOutcome::Acked if operation.kind != OperationKind::Read => {
-                assert!(applied.get(&operation.key).is_some_and(|version| *version >= operation.version));
+                assert!(
+                    applied
+                        .get(&operation.key)
+                        .is_some_and(|version| *version >= operation.version)
+                );
             }
             _ => assert_eq!(operation.attempts, 1),
         }

@@ -52,7 +52,12 @@ impl Ledger {
     }
 
     pub(crate) fn count(&self, outcome: OperationOutcome) -> usize {
-        self.operations.lock().unwrap().iter().filter(|operation| operation.outcome == outcome).count()
+        self.operations
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|operation| operation.outcome == outcome)
+            .count()
     }
 
     /// The totals say what the ledger says.
@@ -64,8 +69,14 @@ impl Ledger {
         assert_eq!(self.count(OperationOutcome::Indeterminate) as u64, totals.indeterminate);
         assert_eq!(self.count(OperationOutcome::NotSent) as u64, totals.not_sent);
         for operation in &all {
-            assert!(operation.scheduled <= operation.sent && operation.sent <= operation.done, "{operation:?}");
-            assert!((totals.began..=totals.ended).contains(&operation.scheduled), "{operation:?}");
+            assert!(
+                operation.scheduled <= operation.sent && operation.sent <= operation.done,
+                "{operation:?}"
+            );
+            assert!(
+                (totals.began..=totals.ended).contains(&operation.scheduled),
+                "{operation:?}"
+            );
         }
     }
 
@@ -76,15 +87,23 @@ impl Ledger {
         let mut once = HashSet::new();
         for operation in self.take() {
             if operation.kind != OperationKind::Read && classes.contains(&operation.class) {
-                assert!(once.insert((operation.key, operation.version)), "a version was used twice: {operation:?}");
+                assert!(
+                    once.insert((operation.key, operation.version)),
+                    "a version was used twice: {operation:?}"
+                );
                 writes.entry(operation.key).or_default().push(operation);
             }
         }
         let mut found: HashMap<u64, u32> = HashMap::new();
         for row in self.found.lock().unwrap().iter().filter(|row| row.space == space) {
             assert_eq!(row.content, Content::Genuine, "{row:?}");
-            assert!(found.insert(row.key, row.version).is_none(), "two rows for a key: {row:?}");
-            let known = writes.get(&row.key).and_then(|all| all.iter().find(|write| write.version == row.version));
+            assert!(
+                found.insert(row.key, row.version).is_none(),
+                "two rows for a key: {row:?}"
+            );
+            let known = writes
+                .get(&row.key)
+                .and_then(|all| all.iter().find(|write| write.version == row.version));
             let write = known.unwrap_or_else(|| panic!("a row that nobody wrote: {row:?}"));
             assert!(
                 matches!(write.outcome, OperationOutcome::Acked | OperationOutcome::Indeterminate),

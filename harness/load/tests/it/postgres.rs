@@ -42,8 +42,14 @@ fn unprivileged(probe: &Path) -> Option<(u32, u32)> {
         return None;
     }
     let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd can be read");
-    let line = users.lines().find(|line| line.starts_with("nobody:")).expect("there is a user nobody");
-    let mut fields = line.split(':').skip(2).map(|field| field.parse().expect("an id is a number"));
+    let line = users
+        .lines()
+        .find(|line| line.starts_with("nobody:"))
+        .expect("there is a user nobody");
+    let mut fields = line
+        .split(':')
+        .skip(2)
+        .map(|field| field.parse().expect("an id is a number"));
     Some((fields.next().unwrap(), fields.next().unwrap()))
 }
 
@@ -60,14 +66,40 @@ impl Postgres {
         }
         let programs = programs();
         let made = command(&programs, "initdb", &home, user)
-            .args(["-D", "data", "-U", "postgres", "-A", "trust", "--no-sync", "-k", "-E", "UTF8", "--no-locale"])
+            .args([
+                "-D",
+                "data",
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "--no-sync",
+                "-k",
+                "-E",
+                "UTF8",
+                "--no-locale",
+            ])
             .output()
             .unwrap();
-        assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        assert!(
+            made.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
         // Bound and released: another process could take it, and the server would then say so.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let server = serve(&programs, &home, user, port);
-        let postgres = Postgres { directory, programs, user, port, server };
+        let postgres = Postgres {
+            directory,
+            programs,
+            user,
+            port,
+            server,
+        };
         postgres.wait().await;
         postgres.run(TABLES).await;
         postgres
@@ -103,7 +135,11 @@ impl Postgres {
     async fn wait(&self) {
         let until = Instant::now() + PATIENCE;
         while firedrill_load::incarnation_of(&self.config()).await.is_err() {
-            assert!(Instant::now() < until, "the server does not serve; see {:?}", self.directory.path());
+            assert!(
+                Instant::now() < until,
+                "the server does not serve; see {:?}",
+                self.directory.path()
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -156,9 +192,22 @@ fn command(programs: &Path, name: &str, home: &Path, user: Option<(u32, u32)>) -
 }
 
 fn serve(programs: &Path, home: &Path, user: Option<(u32, u32)>, port: u16) -> Child {
-    let log = fs::OpenOptions::new().create(true).append(true).open(home.join("log")).unwrap();
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(home.join("log"))
+        .unwrap();
     command(programs, "postgres", home, user)
-        .args(["-D", "data", "-p", &port.to_string(), "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=60"])
+        .args([
+            "-D",
+            "data",
+            "-p",
+            &port.to_string(),
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "max_connections=60",
+        ])
         .args(["-c", "unix_socket_directories=", "-c", "log_min_messages=fatal"])
         .stdout(log.try_clone().unwrap())
         .stderr(log)

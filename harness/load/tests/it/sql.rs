@@ -7,7 +7,8 @@ use firedrill_core::event::Role;
 use firedrill_core::ledger::{Content, NO_INCARNATION, OperationKind, OperationOutcome, UNSTATED};
 use firedrill_load::{
     Arrivals, Canary, CanarySpec, CapacitySpec, ClassSpec, Client, FinalRead, Mix, PreloadRows, PreloadSpec, Space,
-    SqlClient, Workload, WorkloadSpec, Write, body, capacity, end_sessions, final_read, first_key, incarnation_of, preload,
+    SqlClient, Workload, WorkloadSpec, Write, body, capacity, end_sessions, final_read, first_key, incarnation_of,
+    preload,
 };
 
 use crate::ledger::{Ledger, class};
@@ -34,7 +35,11 @@ fn client(postgres: &Postgres) -> Arc<dyn Client> {
 }
 
 async fn read(postgres: &Postgres, ledger: &Ledger) -> firedrill_load::FinalReadReport {
-    let space = |id, service: &str| Space { id, service: service.into(), objects: false };
+    let space = |id, service: &str| Space {
+        id,
+        service: service.into(),
+        objects: false,
+    };
     let read = FinalRead {
         config: postgres.config(),
         spaces: vec![space(1, "payments"), space(2, "chat")],
@@ -47,7 +52,10 @@ async fn read(postgres: &Postgres, ledger: &Ledger) -> firedrill_load::FinalRead
 }
 
 async fn preloaded(postgres: &Postgres, ledger: &Ledger, rows: u32) {
-    let rows = |id, service| PreloadRows { class: class(id, service, Role::Preload, None), rows };
+    let rows = |id, service| PreloadRows {
+        class: class(id, service, Role::Preload, None),
+        rows,
+    };
     let spec = PreloadSpec {
         rows: vec![rows(10, "payments"), rows(11, "chat")],
         bulk_mib: 0,
@@ -76,33 +84,58 @@ async fn a_server_killed_in_mid_load_loses_nothing_acknowledged_and_keeps_nothin
     let before = ledger.take().len();
     assert_eq!(before, 10_000);
 
-    let spec = WorkloadSpec::new(workload(300, &[("payments", 1), ("chat", 2)], 5000), SEED, 8, Duration::from_secs(1));
+    let spec = WorkloadSpec::new(
+        workload(300, &[("payments", 1), ("chat", 2)], 5000),
+        SEED,
+        8,
+        Duration::from_secs(1),
+    );
     let load = Workload::start(spec, client(&postgres), ledger.clone()).unwrap();
-    let canary = CanarySpec::new(class(5, "payments", Role::Canary, None), 40, SEED, Duration::from_secs(1));
+    let canary = CanarySpec::new(
+        class(5, "payments", Role::Canary, None),
+        40,
+        SEED,
+        Duration::from_secs(1),
+    );
     let canary = Canary::start(canary, client(&postgres), ledger.clone()).unwrap();
     until("load runs", || ledger.count(OperationOutcome::Acked) > before + 400).await;
     for _ in 0..2 {
         postgres.kill();
         let refused = ledger.count(OperationOutcome::Refused);
-        until("the outage is felt", || ledger.count(OperationOutcome::Refused) > refused + 100).await;
+        until("the outage is felt", || {
+            ledger.count(OperationOutcome::Refused) > refused + 100
+        })
+        .await;
         postgres.restart().await;
         let acked = ledger.count(OperationOutcome::Acked);
         until("load recovers", || ledger.count(OperationOutcome::Acked) > acked + 400).await;
     }
     let live = load.live();
-    assert_eq!(live.tiers.iter().map(|tier| tier.tier).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    assert_eq!(
+        live.tiers.iter().map(|tier| tier.tier).collect::<Vec<_>>(),
+        [Some(1), Some(2)]
+    );
     assert!(live.scheduled > 0);
     let (halted, canary_halted) = (load.halt(), canary.halt());
     let totals = load.stop().await.unwrap();
     let canary_totals = canary.stop().await.unwrap();
     assert_eq!((totals.ended, canary_totals.ended), (halted, canary_halted));
     let all = ledger.take();
-    assert_eq!(all.len() as u64, before as u64 + totals.scheduled + canary_totals.scheduled);
+    assert_eq!(
+        all.len() as u64,
+        before as u64 + totals.scheduled + canary_totals.scheduled
+    );
     for outcome in [OperationOutcome::Acked, OperationOutcome::Refused] {
-        assert!(all.iter().any(|operation| operation.class < 2 && operation.outcome == outcome), "{outcome:?}");
+        assert!(
+            all.iter()
+                .any(|operation| operation.class < 2 && operation.outcome == outcome),
+            "{outcome:?}"
+        );
     }
     // A read-back of the canary counts as acked: it must have found what was written.
-    let read_back = all.iter().filter(|of| of.class == 5 && of.kind == OperationKind::Read && of.outcome == OperationOutcome::Acked);
+    let read_back = all
+        .iter()
+        .filter(|of| of.class == 5 && of.kind == OperationKind::Read && of.outcome == OperationOutcome::Acked);
     assert!(read_back.filter(|of| of.version > 0).count() > 20);
     for operation in all.iter().filter(|of| of.outcome == OperationOutcome::Acked) {
         assert_ne!(operation.incarnation, NO_INCARNATION);
@@ -149,13 +182,21 @@ async fn the_final_read_sees_what_is_wrong() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_says_what_was_replaced_and_a_version_as_new_is_refused() {
     let postgres = Postgres::start().await;
-    postgres.run("ALTER TABLE payments ADD CONSTRAINT small CHECK (key < 100)").await;
+    postgres
+        .run("ALTER TABLE payments ADD CONSTRAINT small CHECK (key < 100)")
+        .await;
     let client = client(&postgres);
     let mut session = client.session();
     let deadline = Duration::from_secs(20);
     let text = body(SEED, "payments", 1, 1);
     let mut write = async |key, version, kind| {
-        let write = Write { service: "payments", key, version, kind, body: &text };
+        let write = Write {
+            service: "payments",
+            key,
+            version,
+            kind,
+            body: &text,
+        };
         let answer = session.write(&write, deadline).await;
         (answer.outcome, answer.replaced)
     };
@@ -171,7 +212,10 @@ async fn an_answer_says_what_was_replaced_and_a_version_as_new_is_refused() {
     assert_eq!(write(1, 8, Insert).await, (Acked, 0));
     assert_eq!(write(100, 1, Insert).await, (Refused, UNSTATED));
     let found = session.read("payments", 1, deadline).await;
-    assert_eq!((found.outcome, found.version, found.body.as_deref()), (Acked, 8, Some(text.as_str())));
+    assert_eq!(
+        (found.outcome, found.version, found.body.as_deref()),
+        (Acked, 8, Some(text.as_str()))
+    );
     let absent = session.read("payments", 2, deadline).await;
     assert_eq!((absent.outcome, absent.version, absent.body), (Acked, 0, None));
     let serving = incarnation_of(&postgres.config()).await.unwrap();
