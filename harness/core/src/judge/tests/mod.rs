@@ -1,1 +1,12 @@
-//! Literal histories, one file per topic.
+//! Literal histories, one file per topic, and the laws that all histories obey.
+
+mod builder;
+mod classification;
+mod definitions;
+mod detection;
+mod integrity;
+mod laws;
+mod restoration;
+mod rpo;
+mod rto;
+mod soundness;
