@@ -265,18 +265,14 @@ fn judge(session: &mut HttpSession, exchange: Exchange, flags: u8, key: u64, wri
     answer.incarnation = wire.incarnation.as_deref().map(|name| session.named(name));
     let named = answer.incarnation.is_some();
     match (status, written) {
-        (StatusCode::OK, Some(version)) => {
-            if named && wire.key == Some(key) && wire.version == Some(version) {
-                answer.outcome = OperationOutcome::Acked;
-                answer.replaced = wire.replaced();
-            }
+        (StatusCode::OK, Some(version)) if named && wire.key == Some(key) && wire.version == Some(version) => {
+            answer.outcome = OperationOutcome::Acked;
+            answer.replaced = wire.replaced();
         }
-        (StatusCode::OK, None) => {
-            if named && wire.key == Some(key) && wire.body.is_some() {
-                answer.outcome = OperationOutcome::Acked;
-                answer.version = wire.version.unwrap_or(0);
-                answer.body = wire.body;
-            }
+        (StatusCode::OK, None) if named && wire.key == Some(key) && wire.body.is_some() => {
+            answer.outcome = OperationOutcome::Acked;
+            answer.version = wire.version.unwrap_or(0);
+            answer.body = wire.body;
         }
         (StatusCode::NOT_FOUND, None) if wire.kind.as_deref() == Some("absent") && named => {
             answer.outcome = OperationOutcome::Acked;
