@@ -119,8 +119,9 @@ impl Incarnation {
         serde_json::from_slice(&fs::read(root.join(INCARNATION_FILE)).ok()?).ok()
     }
 
-    pub(crate) fn write(&self, root: &Path) -> io::Result<()> {
-        replace(&root.join(INCARNATION_FILE), &serde_json::to_vec(self)?)
+    /// Writes it for `owner` (ourselves if none), who reads it at every moment: it changes hands before it takes its name.
+    pub(crate) fn write(&self, root: &Path, owner: Option<(u32, u32)>) -> io::Result<()> {
+        replace(&root.join(INCARNATION_FILE), &serde_json::to_vec(self)?, owner)
     }
 }
 
@@ -150,7 +151,10 @@ pub fn s3_main(args: Vec<String>) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let served = match runtime {
         Ok(runtime) => runtime.block_on(serve_config(&path)).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
@@ -208,7 +212,7 @@ pub async fn serve(config: S3Config) -> Result<(), S3Error> {
         .collect::<io::Result<Vec<_>>>()
         .map_err(listening)?;
     let ready = serde_json::json!({ "address": address.to_string() });
-    replace(&config.ready_file, ready.to_string().as_bytes()).map_err(file(&config.ready_file))?;
+    replace(&config.ready_file, ready.to_string().as_bytes(), None).map_err(file(&config.ready_file))?;
 
     let root: Arc<Path> = config.root.into();
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -285,10 +289,13 @@ async fn converse(stream: TcpStream, service: S3Service, root: Arc<Path>, mut en
 }
 
 /// Writes a file in one step: it is there whole or not at all.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+fn replace(path: &Path, content: &[u8], owner: Option<(u32, u32)>) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(directory)?;
     file.write_all(content)?;
+    if let Some((uid, gid)) = owner {
+        std::os::unix::fs::fchown(file.as_file(), Some(uid), Some(gid))?;
+    }
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
@@ -320,7 +327,7 @@ mod tests {
             id: "ab".into(),
             epoch: 3,
         };
-        life.write(directory.path()).unwrap();
+        life.write(directory.path(), None).unwrap();
         assert_eq!(Incarnation::read(directory.path()).unwrap().to_string(), "ab/3");
     }
 }

@@ -12,7 +12,7 @@ use crate::journal::{Entry, Journal};
 use crate::process::{self, Identity};
 use crate::runtime::{RELEASE, share_lease};
 use crate::shared_memory;
-use rustix::process::{WaitOptions, getpid, set_child_subreaper, setsid, waitpid};
+use rustix::process::{WaitOptions, getpid, set_child_subreaper, setsid, wait};
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -211,7 +211,7 @@ impl Supervise {
 
     /// Collects whoever has ended: children that we started, and orphans that became ours.
     fn collect(&mut self) {
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if let Some(identity) = self.children.remove(&pid.as_raw_pid()) {
                 tell(&Message::Exited {
                     identity,
@@ -243,7 +243,7 @@ impl Supervise {
             &mut remains,
             || process::descendants(us),
             || {
-                while let Ok(Some((pid, _))) = waitpid(None, WaitOptions::NOHANG) {
+                while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
                     children.remove(&pid.as_raw_pid());
                 }
             },

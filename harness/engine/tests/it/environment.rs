@@ -4,8 +4,8 @@
 use firedrill_environment::clean::{Filter, clean};
 use firedrill_environment::process::{self, Identity};
 use firedrill_environment::{
-    Endpoints, Exec, Files, Invocation, Lifecycle, Local, LocalOptions, Postgres, PostgresChoice, PostgresOptions, Source,
-    State,
+    Endpoints, Exec, Files, Invocation, Lifecycle, Local, LocalOptions, Postgres, PostgresChoice, PostgresOptions,
+    Source, State,
 };
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -31,7 +31,12 @@ fn until(what: &str, within: Duration, mut condition: impl FnMut() -> bool) {
 }
 
 async fn query(postgres: &Postgres, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
-    let (client, driver) = postgres.connection().unwrap().config().connect(tokio_postgres::NoTls).await?;
+    let (client, driver) = postgres
+        .connection()
+        .unwrap()
+        .config()
+        .connect(tokio_postgres::NoTls)
+        .await?;
     let driver = tokio::spawn(driver);
     let rows = client.simple_query(sql).await;
     driver.abort();
@@ -64,10 +69,20 @@ impl Traces {
         let inside = |pid: i32| {
             std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|directory| directory.starts_with(runtime))
         };
-        let processes =
-            process::all().into_iter().map(|status| status.identity).filter(|identity| inside(identity.pid)).collect();
+        let processes = process::all()
+            .into_iter()
+            .map(|status| status.identity)
+            .filter(|identity| inside(identity.pid))
+            .collect();
         let lock = std::fs::read_to_string(data.join("postmaster.pid")).unwrap();
-        let segment = lock.lines().nth(6).unwrap().split_ascii_whitespace().nth(1).unwrap().to_owned();
+        let segment = lock
+            .lines()
+            .nth(6)
+            .unwrap()
+            .split_ascii_whitespace()
+            .nth(1)
+            .unwrap()
+            .to_owned();
         let maps = std::fs::read_to_string(format!("/proc/{postmaster}/maps")).unwrap();
         let mut shared: Vec<PathBuf> = maps
             .lines()
@@ -76,20 +91,45 @@ impl Traces {
             .map(PathBuf::from)
             .collect();
         shared.dedup();
-        let traces = Self { runtime: runtime.to_path_buf(), processes, segments: vec![segment], shared };
-        assert!(traces.processes.len() > 3 && !traces.shared.is_empty(), "the test would see nothing");
+        let traces = Self {
+            runtime: runtime.to_path_buf(),
+            processes,
+            segments: vec![segment],
+            shared,
+        };
+        assert!(
+            traces.processes.len() > 3 && !traces.shared.is_empty(),
+            "the test would see nothing"
+        );
         assert!(traces.left().len() > 4, "{:?}", traces.left());
         traces
     }
 
     /// What of it is still there.
     fn left(&self) -> Vec<String> {
-        let mut left: Vec<String> =
-            self.processes.iter().filter(|identity| identity.is_alive()).map(|one| format!("{one:?}")).collect();
+        let mut left: Vec<String> = self
+            .processes
+            .iter()
+            .filter(|identity| identity.is_alive())
+            .map(|one| format!("{one:?}"))
+            .collect();
         let table = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
-        let known: Vec<&str> = table.lines().filter_map(|line| line.split_ascii_whitespace().nth(1)).collect();
-        left.extend(self.segments.iter().filter(|id| known.contains(&id.as_str())).map(|id| format!("segment {id}")));
-        left.extend(self.shared.iter().filter(|path| path.exists()).map(|path| path.display().to_string()));
+        let known: Vec<&str> = table
+            .lines()
+            .filter_map(|line| line.split_ascii_whitespace().nth(1))
+            .collect();
+        left.extend(
+            self.segments
+                .iter()
+                .filter(|id| known.contains(&id.as_str()))
+                .map(|id| format!("segment {id}")),
+        );
+        left.extend(
+            self.shared
+                .iter()
+                .filter(|path| path.exists())
+                .map(|path| path.display().to_string()),
+        );
         if self.runtime.exists() {
             left.push(self.runtime.display().to_string());
         }
@@ -111,7 +151,12 @@ impl Harness {
         let directory = tempfile::tempdir().unwrap();
         let report = directory.path().join("report");
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "environment::harness_to_be_killed", "--ignored", "--nocapture"])
+            .args([
+                "--exact",
+                "environment::harness_to_be_killed",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(REPORT, &report)
             .env("FIREDRILL_TEST_KEEP", if keep { "1" } else { "0" })
             .stdin(Stdio::null())
@@ -125,7 +170,13 @@ impl Harness {
         let report: serde_json::Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
         let path = |name: &str| PathBuf::from(report[name].as_str().unwrap());
         let postmaster = i32::try_from(report["postmaster"].as_i64().unwrap()).unwrap();
-        Self { child, runtime: path("runtime"), data: path("data"), postmaster, _directory: directory }
+        Self {
+            child,
+            runtime: path("runtime"),
+            data: path("data"),
+            postmaster,
+            _directory: directory,
+        }
     }
 
     fn traces(&self) -> Traces {
@@ -139,7 +190,9 @@ impl Harness {
     fn stop_a_backend(&self) {
         let backend = process::descendants(self.postmaster).pop().unwrap().identity;
         assert!(backend.signal(Signal::STOP).unwrap());
-        until("the backend is stopped", PATIENCE, || backend.status().is_some_and(|status| status.is_stopped()));
+        until("the backend is stopped", PATIENCE, || {
+            backend.status().is_some_and(|status| status.is_stopped())
+        });
     }
 
     fn kill(&mut self) {
@@ -152,14 +205,21 @@ impl Harness {
 #[test]
 #[ignore = "started by other tests, to be killed by them"]
 fn harness_to_be_killed() {
-    let Some(report) = std::env::var_os(REPORT).map(PathBuf::from) else { return };
+    let Some(report) = std::env::var_os(REPORT).map(PathBuf::from) else {
+        return;
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let mut options = LocalOptions::new(BINARY);
         options.keep = std::env::var("FIREDRILL_TEST_KEEP").is_ok_and(|keep| keep == "1");
         let local = Local::open(options).await.unwrap();
         let postgres = server(&local, "database").await;
-        query(&postgres, "create table kept (n int); insert into kept select generate_series(1, 1000)").await.unwrap();
+        query(
+            &postgres,
+            "create table kept (n int); insert into kept select generate_series(1, 1000)",
+        )
+        .await
+        .unwrap();
         let store = local.store("store").unwrap();
         store.start().await.unwrap();
         let told = serde_json::json!({
@@ -211,7 +271,11 @@ fn clean_does_the_work_of_a_killed_supervisor_and_spares_the_living() {
     assert!(!dead_traces.left().is_empty());
     let living_before = living_traces.left();
     // A stranger inside the directory is not ours to kill.
-    let mut stranger = Command::new("sleep").arg("120").current_dir(dead.runtime.join("bin")).spawn().unwrap();
+    let mut stranger = Command::new("sleep")
+        .arg("120")
+        .current_dir(dead.runtime.join("bin"))
+        .spawn()
+        .unwrap();
     let cleaned = clean(&Filter::Run(dead.runtime.clone()));
     assert!(stranger.try_wait().unwrap().is_none());
     stranger.kill().unwrap();
@@ -231,7 +295,11 @@ fn a_kept_run_outlives_its_harness_until_it_is_released() {
     harness.kill();
     std::thread::sleep(Duration::from_millis(300));
     assert!(process::status(harness.postmaster).is_some_and(|status| !status.is_ended()));
-    assert!(firedrill_environment::clean::kept().iter().any(|kept| kept.runtime == harness.runtime));
+    assert!(
+        firedrill_environment::clean::kept()
+            .iter()
+            .any(|kept| kept.runtime == harness.runtime)
+    );
     let cleaned = clean(&Filter::Run(harness.runtime.clone()));
     assert!(cleaned.len() == 1 && cleaned[0].complete, "{cleaned:?}");
     assert_eq!(traces.left(), Vec::<String>::new());
@@ -242,19 +310,39 @@ async fn a_server_is_killed_paused_robbed_and_reborn_beside_another_run() {
     let local = Local::open(LocalOptions::new(BINARY)).await.unwrap();
     let other = Local::open(LocalOptions::new(BINARY)).await.unwrap();
     let (postgres, neighbour) = tokio::join!(server(&local, "database"), server(&other, "database"));
-    let traces =
-        Traces::of(local.runtime_directory(), postgres.main_process().unwrap().pid, &postgres.data_directory());
-    query(&postgres, "create table kept (n int); insert into kept select generate_series(1, 1000)").await.unwrap();
+    let traces = Traces::of(
+        local.runtime_directory(),
+        postgres.main_process().unwrap().pid,
+        &postgres.data_directory(),
+    );
+    query(
+        &postgres,
+        "create table kept (n int); insert into kept select generate_series(1, 1000)",
+    )
+    .await
+    .unwrap();
     assert_eq!(query(&postgres, "show data_checksums").await.unwrap(), ["on"]);
     assert_eq!(query(&postgres, "show fsync").await.unwrap(), ["on"]);
-    assert!(postgres.connection().map(|mut login| {
-        login.password = firedrill_environment::Secret::new("wrong");
-        login
-    }).unwrap().config().connect(tokio_postgres::NoTls).await.is_err());
+    assert!(
+        postgres
+            .connection()
+            .map(|mut login| {
+                login.password = firedrill_environment::Secret::new("wrong");
+                login
+            })
+            .unwrap()
+            .config()
+            .connect(tokio_postgres::NoTls)
+            .await
+            .is_err()
+    );
 
     // Killed: what was committed is there in the next life, and the link's upstream follows.
     let upstream = postgres.upstream();
-    assert_eq!(upstream.get(), postgres.endpoint("postgres").map(|endpoint| endpoint.address));
+    assert_eq!(
+        upstream.get(),
+        postgres.endpoint("postgres").map(|endpoint| endpoint.address)
+    );
     for _ in 0..2 {
         postgres.kill().await.unwrap();
         assert_eq!(postgres.state().await.unwrap(), State::Down);
@@ -271,7 +359,11 @@ async fn a_server_is_killed_paused_robbed_and_reborn_beside_another_run() {
         assert_eq!(postgres.state().await.unwrap(), State::Paused);
     }
     assert!(postgres.start().await.is_err());
-    assert!(tokio::time::timeout(Duration::from_millis(300), query(&postgres, "select 1")).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), query(&postgres, "select 1"))
+            .await
+            .is_err()
+    );
     for _ in 0..2 {
         postgres.resume().await.unwrap();
     }
@@ -282,7 +374,9 @@ async fn a_server_is_killed_paused_robbed_and_reborn_beside_another_run() {
     postgres.pause().await.unwrap();
     postgres.stop().await.unwrap();
     assert_eq!(postgres.state().await.unwrap(), State::Down);
-    postgres.write_settings(&[("archive_timeout", "60"), ("work_mem", "5MB")]).unwrap();
+    postgres
+        .write_settings(&[("archive_timeout", "60"), ("work_mem", "5MB")])
+        .unwrap();
     postgres.start().await.unwrap();
     assert_eq!(query(&postgres, "show work_mem").await.unwrap(), ["5MB"]);
 
@@ -294,7 +388,10 @@ async fn a_server_is_killed_paused_robbed_and_reborn_beside_another_run() {
     }
     assert!(!postgres.exists(Path::new("global/pg_control")).await.unwrap());
     let error = postgres.start().await.unwrap_err().to_string();
-    assert!(error.contains("initdb or restore first") && error.contains("checkpoint"), "{error}");
+    assert!(
+        error.contains("initdb or restore first") && error.contains("checkpoint"),
+        "{error}"
+    );
     postgres.initdb().await.unwrap();
     postgres.start().await.unwrap();
     assert_eq!(query(&postgres, "show work_mem").await.unwrap(), ["5MB"]);
@@ -312,12 +409,26 @@ async fn a_server_is_killed_paused_robbed_and_reborn_beside_another_run() {
         args: vec!["-c".into(), script.into()],
         env: BTreeMap::from([("SECRET".to_owned(), "open sesame".to_owned())]),
     };
-    let outcome = postgres.run(run("id -u; echo $SECRET >&2; exit 3"), PATIENCE).await.unwrap();
-    assert_eq!((outcome.code, outcome.stderr.as_slice()), (Some(3), b"open sesame\n".as_slice()));
+    let outcome = postgres
+        .run(run("id -u; echo $SECRET >&2; exit 3"), PATIENCE)
+        .await
+        .unwrap();
+    assert_eq!(
+        (outcome.code, outcome.stderr.as_slice()),
+        (Some(3), b"open sesame\n".as_slice())
+    );
     if let Some(account) = local.account() {
-        assert_eq!(String::from_utf8(outcome.stdout).unwrap().trim(), account.uid.to_string());
+        assert_eq!(
+            String::from_utf8(outcome.stdout).unwrap().trim(),
+            account.uid.to_string()
+        );
     }
-    assert!(postgres.run(run("sleep 100"), Duration::from_millis(100)).await.is_err());
+    assert!(
+        postgres
+            .run(run("sleep 100"), Duration::from_millis(100))
+            .await
+            .is_err()
+    );
 
     local.close().await.unwrap();
     assert_eq!(traces.left(), Vec::<String>::new());
@@ -349,7 +460,8 @@ async fn a_store_keeps_its_address_and_tells_its_life() {
     store.start().await.unwrap();
     assert_eq!(store.address(), Some(address));
     assert_eq!(store.incarnation().as_ref(), Some(&life));
-    assert!(ask(address).contains(&format!("incarnation: {}", store.begin_epoch().unwrap())));
+    let epoch = store.begin_epoch().unwrap();
+    assert!(ask(address).contains(&format!("incarnation: {epoch}")));
     // Its data lost, it must not pass for the old one; started again it is another.
     store.remove(Path::new("")).await.unwrap();
     assert!(ask(address).contains("x-firedrill-incarnation: none"));
@@ -363,7 +475,11 @@ async fn a_store_keeps_its_address_and_tells_its_life() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fetched_postgres_runs_as_the_unprivileged_user() {
     let mut options = LocalOptions::new(BINARY);
-    options.postgres = PostgresChoice { source: Source::Fetch, major: Some(17), offline: false };
+    options.postgres = PostgresChoice {
+        source: Source::Fetch,
+        major: Some(17),
+        offline: false,
+    };
     let local = match Local::open(options).await {
         Ok(local) => local,
         Err(error) => {
