@@ -13,9 +13,6 @@ use crate::http::Ending;
 /// A server that takes longer to accept a connection than this is tried again.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
 
-/// A server that has left recovery answers at once; this bounds the checkpoint that follows.
-const PROMOTED_MAX: Duration = Duration::from_secs(60);
-
 /// A place where a Postgres cluster can live.
 #[async_trait]
 pub trait DatabaseHost: Lifecycle {
@@ -29,8 +26,6 @@ pub trait DatabaseHost: Lifecycle {
     async fn write_settings(&self, settings: &[(String, String)]) -> Result<(), EnvironmentError>;
     /// How to reach the server directly, for the team's own sessions.
     fn connection(&self) -> Result<Database, EnvironmentError>;
-    /// The server has left recovery: whatever it needs before it archives as it should.
-    async fn promoted(&self) -> Result<(), EnvironmentError>;
 }
 
 #[async_trait]
@@ -66,10 +61,6 @@ impl DatabaseHost for firedrill_environment::Postgres {
             password: connection.password.reveal().into(),
             dbname: connection.database,
         })
-    }
-
-    async fn promoted(&self) -> Result<(), EnvironmentError> {
-        firedrill_environment::Postgres::promoted(self, PROMOTED_MAX).await
     }
 }
 
@@ -170,6 +161,20 @@ impl Session {
             timeline: timeline.unsigned_abs(),
             epoch: row.get(2),
         })
+    }
+
+    /// archive_timeout is not honoured after a start until there was a checkpoint.
+    pub(crate) async fn checkpoint_if_archiving(&self) -> Result<(), String> {
+        let row = self
+            .row("SELECT setting::int > 0 FROM pg_settings WHERE name = 'archive_timeout'")
+            .await?;
+        if row.get(0) {
+            self.client
+                .batch_execute("CHECKPOINT")
+                .await
+                .map_err(|error| words(&error))?;
+        }
+        Ok(())
     }
 
     /// Makes a database of this name, unless there is one.

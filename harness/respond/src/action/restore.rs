@@ -287,7 +287,7 @@ async fn base_and_wal(
     let life = session.life().await.map_err(failed)?;
     let branch = session.branch_of(life.timeline).await.map_err(failed)?;
     check_epoch(&life, epoch, into)?;
-    host.promoted().await?;
+    session.checkpoint_if_archiving().await.map_err(failed)?;
     Ok(Back {
         life,
         branch,
