@@ -187,7 +187,7 @@ pub async fn serve(config: S3Config) -> Result<(), S3Error> {
             detail: error.to_string(),
         })?;
         Incarnation { id, epoch: 0 }
-            .write(&config.root)
+            .write(&config.root, None)
             .map_err(file(&config.root))?;
     }
     let store = s3s_fs::FileSystem::new(&config.root).map_err(|error| S3Error::Store {

@@ -336,9 +336,8 @@ impl Store {
         })?;
         incarnation.epoch += 1;
         incarnation
-            .write(&data)
+            .write(&data, self.program.service.site.user())
             .map_err(EnvironmentError::path("write the incarnation into", &data))?;
-        crate::user::give(self.program.service.site.account.as_ref(), &data.join(INCARNATION_FILE))?;
         Ok(incarnation)
     }
 }
