@@ -201,7 +201,7 @@ impl Session {
         let row = self
             .client
             .query_one(
-                "SELECT pg_read_file($1, true)",
+                "SELECT pg_read_file($1::text, 0, 1048576, true)",
                 &[&format!("pg_wal/{timeline:08X}.history")],
             )
             .await

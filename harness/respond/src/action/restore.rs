@@ -105,13 +105,17 @@ pub(super) async fn perform(
         Point::Lsn(lsn) => format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff),
         _ => "a point the tool does not declare".into(),
     };
-    Ok(format!(
+    let mut told = format!(
         "{} of {} bytes into {into}; up to {point} of {}; serves as {}",
         choice.backup.id,
         restored.bytes,
         source.map_or_else(|| "an unknown life".into(), |source| source.name()),
         life.name()
-    ))
+    );
+    for remark in restored.remarks {
+        told.push_str(&format!("; {remark}"));
+    }
+    Ok(told)
 }
 
 /// What is restored, and why that.
@@ -233,6 +237,7 @@ struct Back {
     branch: Option<(u32, u64)>,
     takeover: Stamp,
     bytes: u64,
+    remarks: Vec<String>,
 }
 
 async fn base_and_wal(
@@ -285,14 +290,24 @@ async fn base_and_wal(
         reason,
     };
     let life = session.life().await.map_err(failed)?;
-    let branch = session.branch_of(life.timeline).await.map_err(failed)?;
+    // The server serves: what it cannot tell of its past, or do for its archive, must not keep the service away.
+    let mut remarks = Vec::new();
+    let branch = session.branch_of(life.timeline).await.unwrap_or_else(|reason| {
+        remarks.push(format!("where it branched off is unknown: {reason}"));
+        None
+    });
     check_epoch(&life, epoch, into)?;
-    session.checkpoint_if_archiving().await.map_err(failed)?;
+    if let Err(reason) = session.checkpoint_if_archiving().await {
+        remarks.push(format!(
+            "no checkpoint, so archive_timeout does not count yet: {reason}"
+        ));
+    }
     Ok(Back {
         life,
         branch,
         takeover,
         bytes: restored.bytes,
+        remarks,
     })
 }
 
@@ -344,6 +359,7 @@ async fn dump(
         branch: None,
         takeover: watch.stamp(),
         bytes: restored.bytes,
+        remarks: Vec::new(),
     })
 }
 
