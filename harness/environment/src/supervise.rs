@@ -259,7 +259,7 @@ impl Supervise {
 
 /// The shared memory that a process of ours shows, if it is a postmaster or one of its children.
 pub(crate) fn shared_memory_of(pid: i32) -> Vec<Entry> {
-    if !process::executable(pid).is_some_and(|program| program.file_name().is_some_and(|name| name == "postgres")) {
+    if process::executable(pid).is_none_or(|program| program.file_name().is_none_or(|name| name != "postgres")) {
         return Vec::new();
     }
     let mut entries: Vec<Entry> = shared_memory::mapped_by(pid)
