@@ -37,7 +37,14 @@ impl Drawn {
 
 impl fmt::Debug for Drawn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}: {}", self.source.name(), self.line, self.column, self.mistake.what)
+        write!(
+            f,
+            "{}:{}:{}: {}",
+            self.source.name(),
+            self.line,
+            self.column,
+            self.mistake.what
+        )
     }
 }
 

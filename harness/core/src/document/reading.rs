@@ -28,7 +28,7 @@ fn mistake(error: &Error, found: &str) -> Mistake {
         Error::SerdeUnknownVariant { variant, expected, .. } => misspelt("value", variant, expected),
         Error::SerdeMissingField { field, .. } => make(
             format!("the key `{field}` is missing"),
-            "missing in here",
+            "missing beside this",
             format!("add `{field}: ...`; the schema named on top of the shipped files tells what it holds"),
         ),
         Error::SerdeInvalidType {
@@ -42,9 +42,9 @@ fn mistake(error: &Error, found: &str) -> Mistake {
             format!("expected {expected}"),
         ),
         Error::Unexpected { expected, .. } => make(
-            format!("expected {expected}"),
+            "found something of another kind".to_owned(),
             "of the wrong kind",
-            format!("write {expected} here"),
+            format!("expected {}", plain(expected)),
         ),
         Error::InvalidScalar { ty, .. } => make(
             format!("`{}` is not {ty}", short(found)),
@@ -100,6 +100,16 @@ fn mistake(error: &Error, found: &str) -> Mistake {
             "here",
             "this is not YAML as expected: look at indentation, quotes and brackets around here".to_owned(),
         ),
+    }
+}
+
+/// The reader's words for shapes, in those of people who write files.
+fn plain(expected: &str) -> &str {
+    match expected {
+        "mapping start" => "keys with values (`key: value`), indented or in `{ }`",
+        "sequence start" => "a list: items behind `-`, or in `[ ]`",
+        "scalar" | "string scalar" => "a single value",
+        other => other,
     }
 }
 

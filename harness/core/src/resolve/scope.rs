@@ -119,14 +119,7 @@ pub(super) fn stand_ins(drill: &Drill) -> Vec<StandIn> {
         }
     }
     if drill.scenario.backup.store.is_some() {
-        let database = component_backed_up(drill).unwrap_or_default();
-        let mut places: Vec<&str> = Vec::new();
-        for policy in drill.plan.backups.values() {
-            if policy.of.iter().any(|component| component == database) {
-                places.extend(policy.places.iter().map(String::as_str));
-            }
-        }
-        places.dedup();
+        let places = backup_places(drill);
         let planned = if places.is_empty() {
             "the plan's backup store".to_owned()
         } else {
@@ -160,11 +153,30 @@ pub(super) fn stand_ins(drill: &Drill) -> Vec<StandIn> {
     list
 }
 
+/// Where the plan keeps the backups of the database that the drill backs up.
+fn backup_places<'a>(drill: &'a Drill) -> Vec<&'a str> {
+    let database = component_backed_up(drill).unwrap_or_default();
+    let mut places: Vec<&str> = Vec::new();
+    for policy in drill.plan.backups.values() {
+        if policy.of.iter().any(|component| component == database) {
+            places.extend(policy.places.iter().map(String::as_str));
+        }
+    }
+    places.dedup();
+    places
+}
+
 /// What the verdict says nothing about.
 pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
     let mut list = Vec::new();
     let held = drill.components();
+    let places = backup_places(drill);
     for (name, component) in &drill.plan.components {
+        // What keeps the backups has a stand-in of its own.
+        let keeps = |place: &&str| component.title.as_ref().is_some_and(|title| title.contains(place));
+        if component.kind == ComponentKind::External && places.iter().any(keeps) {
+            continue;
+        }
         if !held.contains(name.as_str()) {
             list.push(format!("{} is not part of the drill", title(name, component)));
         } else if !drill.hits(name) {
