@@ -56,6 +56,8 @@ pub struct Classified {
     pub(crate) components: Vec<ComponentCounts>,
     /// By incarnation: when a write that it acked in its present life was first read back from it.
     pub(crate) read_back: BTreeMap<u16, Nanos>,
+    /// The same where it is open whether the write belongs to the present life, or came after the strike.
+    pub(crate) read_back_possibly: BTreeMap<u16, Nanos>,
     /// Operations of a class that no event names.
     pub(crate) unknown_class: u64,
     /// Rows of a space that no class names.
@@ -369,11 +371,16 @@ impl Keys<'_> {
                 .filter(|read| read.incarnation == write.incarnation && read.sent >= write.done)
                 .map(|read| read.done)
                 .min();
-            if let (Some(from), Some(proof)) = (from, proof)
-                && write.sent > *from
-            {
-                let first = out.read_back.entry(write.incarnation).or_insert(proof);
-                *first = proof.min(*first);
+            if let (Some(from), Some(proof)) = (from, proof) {
+                for (edge, read_back) in [
+                    (from.late, &mut out.read_back),
+                    (from.early, &mut out.read_back_possibly),
+                ] {
+                    if write.sent > edge {
+                        let first = read_back.entry(write.incarnation).or_insert(proof);
+                        *first = proof.min(*first);
+                    }
+                }
             }
         }
         let part = self.ground.part(component);

@@ -72,11 +72,8 @@ impl<'a> Facts<'a> {
         if let Some(struck) = struck {
             for part in &ground.parts {
                 for incarnation in &part.lineage.incarnations {
-                    let from = part
-                        .lineage
-                        .life_began(*incarnation)
-                        .unwrap_or(struck.late)
-                        .max(struck.late);
+                    let began = part.lineage.life_began(*incarnation);
+                    let from = latest(began.into_iter().chain([struck])).unwrap_or(struck);
                     ground.proves_from.insert(*incarnation, from);
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Class, Role};
-use crate::stamp::Nanos;
+use crate::stamp::Stamp;
 use crate::terms::Domain;
 
 use super::lives::Lineage;
@@ -33,8 +33,9 @@ pub struct Ground {
     pub(crate) slots: Vec<Option<Slot>>,
     pub(crate) spaces: BTreeMap<u16, u16>,
     pub(crate) parts: Vec<Part>,
-    /// By incarnation: a write acked after this instant may prove service when it is read back.
-    pub(crate) proves_from: BTreeMap<u16, Nanos>,
+    /// By incarnation: a write sent after the early edge may, and after the late edge does, prove service when it is
+    /// read back.
+    pub(crate) proves_from: BTreeMap<u16, Stamp>,
 }
 
 impl Ground {
@@ -67,8 +68,10 @@ impl Ground {
     /// The index of a component, made when it is new.
     pub(crate) fn component(&mut self, name: &str) -> u16 {
         let index = self.parts.iter().position(|part| part.name == name).unwrap_or_else(|| {
+            let lineage = Lineage::one_life();
             self.parts.push(Part {
                 name: name.to_owned(),
+                lineage,
                 ..Part::default()
             });
             self.parts.len() - 1

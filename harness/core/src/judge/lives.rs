@@ -7,6 +7,7 @@ use crate::event::{Event, Record};
 use crate::ledger::{NO_INCARNATION, Operation, OperationOutcome, flag};
 use crate::stamp::{Nanos, Stamp};
 
+use super::facts::latest;
 use super::stalls::Stalls;
 
 /// An incarnation and how often its data was replaced in place before.
@@ -37,6 +38,14 @@ pub(crate) struct Lineage {
 }
 
 impl Lineage {
+    /// One life from beginning to end.
+    pub(crate) fn one_life() -> Lineage {
+        Lineage {
+            single: true,
+            ..Lineage::default()
+        }
+    }
+
     pub(crate) fn of(component: &str, records: &[Record], stalls: &Stalls) -> Lineage {
         let mut lineage = Lineage::default();
         let mut points = Vec::new();
@@ -180,18 +189,17 @@ impl Lineage {
             .max_by_key(|stamp| stamp.late)
     }
 
-    /// From when a write that this incarnation acked was certainly acked by its present life.
-    pub(crate) fn life_began(&self, incarnation: u16) -> Option<Nanos> {
-        let takeover = self
+    /// When the present life of an incarnation began.
+    pub(crate) fn life_began(&self, incarnation: u16) -> Option<Stamp> {
+        let takeovers = self
             .takeovers
             .iter()
             .filter(|takeover| takeover.incarnation == incarnation);
-        let takeover = takeover.map(|takeover| takeover.stamp.late);
-        let boundary = self
-            .boundaries
-            .iter()
-            .filter(|(of, _)| *of == incarnation)
-            .map(|(_, stamp)| stamp.late);
-        takeover.chain(boundary).max()
+        let boundaries = self.boundaries.iter().filter(|(of, _)| *of == incarnation);
+        latest(
+            takeovers
+                .map(|takeover| takeover.stamp)
+                .chain(boundaries.map(|(_, stamp)| *stamp)),
+        )
     }
 }

@@ -120,8 +120,13 @@ impl<'a> ReadBack<'a> {
 
     fn one_by(&self, component: usize, at: Nanos, certainly: bool) -> bool {
         let lineage = &self.facts.ground.parts[component].lineage;
+        let proofs = if certainly {
+            &self.classified.read_back
+        } else {
+            &self.classified.read_back_possibly
+        };
         let in_time = |incarnation: &u16| {
-            self.classified.read_back.get(incarnation).is_some_and(|read| {
+            proofs.get(incarnation).is_some_and(|read| {
                 let read = self.facts.stalls.at(*read);
                 if certainly { read.late <= at } else { read.early <= at }
             })

@@ -8,9 +8,7 @@ use crate::event::{
     CheckOutcome, Class, Closing, Coverage, Edge, Event, FaultEdge, Phase, Point, Record, Role, StepEdge,
 };
 use crate::judge::{Judged, judge};
-use crate::ledger::{
-    Content, FoundRow, NO_INCARNATION, Operation, OperationKind, OperationOutcome, UNSTATED,
-};
+use crate::ledger::{Content, FoundRow, NO_INCARNATION, Operation, OperationKind, OperationOutcome, UNSTATED};
 use crate::stamp::Stamp;
 use crate::terms::{
     Comparator, ComponentTerm, DetectorTerm, Domain, Limit, RtoFrom, RtoTerm, RtoUntil, Source, Status, Terms,
@@ -43,9 +41,33 @@ pub(super) struct Run {
     pub(super) cut: bool,
 }
 
+impl std::fmt::Debug for Run {
+    /// Without the traffic, which would bury what matters.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let writes = self
+            .operations
+            .iter()
+            .filter(|it| it.class == PRELOAD)
+            .collect::<Vec<_>>();
+        formatter
+            .debug_struct("Run")
+            .field("events", &self.events)
+            .field("writes", &writes)
+            .finish_non_exhaustive()
+    }
+}
+
 pub(super) fn limit(comparator: Comparator, ms: i64) -> Limit {
-    let source = Source { place: "section 3".to_owned(), status: Status::Stated };
-    Limit { comparator, plan: ms * MS, text: format!("{ms} ms"), source }
+    let source = Source {
+        place: "section 3".to_owned(),
+        status: Status::Stated,
+    };
+    Limit {
+        comparator,
+        plan: ms * MS,
+        text: format!("{ms} ms"),
+        source,
+    }
 }
 
 pub(super) fn at(ms: i64) -> Stamp {
@@ -53,7 +75,10 @@ pub(super) fn at(ms: i64) -> Stamp {
 }
 
 fn terms() -> Terms {
-    let source = Source { place: "assumed".to_owned(), status: Status::Assumed };
+    let source = Source {
+        place: "assumed".to_owned(),
+        status: Status::Assumed,
+    };
     let component = ComponentTerm {
         rpo: vec![limit(Comparator::AtMost, 60_000)],
         domain: Domain::Store,
@@ -71,7 +96,10 @@ fn terms() -> Terms {
         components: BTreeMap::from([("database".to_owned(), component)]),
         tiers: vec![tier(0)],
         order: false,
-        detector: DetectorTerm::Alerts { kinds: vec!["down".to_owned()], deadline: None },
+        detector: DetectorTerm::Alerts {
+            kinds: vec!["down".to_owned()],
+            deadline: None,
+        },
         automated: false,
         calendar_scale: 1,
         stability: 5_000 * MS,
@@ -88,7 +116,10 @@ fn terms() -> Terms {
 }
 
 pub(super) fn tier(level: u8) -> TierTerm {
-    let source = Source { place: "assumed".to_owned(), status: Status::Assumed };
+    let source = Source {
+        place: "assumed".to_owned(),
+        status: Status::Assumed,
+    };
     TierTerm {
         level,
         services: vec![format!("service {level}")],
@@ -103,32 +134,67 @@ pub(super) fn tier(level: u8) -> TierTerm {
 }
 
 pub(super) fn fault(edge: FaultEdge) -> Event {
-    Event::Fault { name: "kill".to_owned(), strikes: true, edge, detail: BTreeMap::new() }
+    Event::Fault {
+        name: "kill".to_owned(),
+        strikes: true,
+        edge,
+        detail: BTreeMap::new(),
+    }
 }
 
 pub(super) fn alert(raised: bool) -> Event {
-    Event::Alert { rule: "database".to_owned(), kind: "down".to_owned(), raised }
+    Event::Alert {
+        rule: "database".to_owned(),
+        kind: "down".to_owned(),
+        raised,
+    }
 }
 
 pub(super) fn takeover(incarnation: u16) -> Event {
-    Event::Takeover { component: "database".to_owned(), incarnation, in_place: false }
+    Event::Takeover {
+        component: "database".to_owned(),
+        incarnation,
+        in_place: false,
+    }
 }
 
 pub(super) fn point(source: u16, point: Point) -> Event {
-    Event::RecoveryPoint { component: "database".to_owned(), source, point }
+    Event::RecoveryPoint {
+        component: "database".to_owned(),
+        source,
+        point,
+    }
 }
 
 pub(super) fn incarnation(id: u16) -> Event {
-    Event::Incarnation { id, component: "database".to_owned(), name: format!("7/{id}/0") }
+    Event::Incarnation {
+        id,
+        component: "database".to_owned(),
+        name: format!("7/{id}/0"),
+    }
 }
 
 pub(super) fn class(id: u16, space: u16, role: Role, tier: Option<u8>) -> Event {
-    Event::Class(Class { id, service: format!("service {id}"), component: "database".to_owned(), tier, space, role })
+    Event::Class(Class {
+        id,
+        service: format!("service {id}"),
+        component: "database".to_owned(),
+        tier,
+        space,
+        role,
+    })
 }
 
 fn final_read(incarnation: u16, edge: Edge) -> Event {
     let component = "database".to_owned();
-    Event::FinalRead { component, incarnation, edge, serving: true, counted: None, arrived: None }
+    Event::FinalRead {
+        component,
+        incarnation,
+        edge,
+        serving: true,
+        counted: None,
+        arrived: None,
+    }
 }
 
 pub(super) fn check(outcome: CheckOutcome) -> Event {
@@ -136,7 +202,11 @@ pub(super) fn check(outcome: CheckOutcome) -> Event {
         name: "amcheck".to_owned(),
         component: "database".to_owned(),
         outcome,
-        coverage: Coverage { relations: 3, rows: 100, bytes: 12 << 20 },
+        coverage: Coverage {
+            relations: 3,
+            rows: 100,
+            bytes: 12 << 20,
+        },
         detail: "three indexes".to_owned(),
     }
 }
@@ -152,7 +222,11 @@ pub(super) fn write(class: u16, key: u64, version: u32, sent: i64, incarnation: 
         replaced: version - 1,
         incarnation,
         class,
-        kind: if version == 1 { OperationKind::Insert } else { OperationKind::Update },
+        kind: if version == 1 {
+            OperationKind::Insert
+        } else {
+            OperationKind::Update
+        },
         outcome: OperationOutcome::Acked,
         flags: 0,
         attempts: 1,
@@ -161,8 +235,12 @@ pub(super) fn write(class: u16, key: u64, version: u32, sent: i64, incarnation: 
 
 /// A read that returned `version` 5 ms after it was sent.
 pub(super) fn read(class: u16, key: u64, version: u32, sent: i64, incarnation: u16) -> Operation {
-    Operation { kind: OperationKind::Read, replaced: UNSTATED, ..write(class, key, version.max(1), sent, incarnation) }
-        .with_version(version)
+    Operation {
+        kind: OperationKind::Read,
+        replaced: UNSTATED,
+        ..write(class, key, version.max(1), sent, incarnation)
+    }
+    .with_version(version)
 }
 
 trait WithVersion {
@@ -184,13 +262,25 @@ pub(super) fn failed(mut operation: Operation, outcome: OperationOutcome) -> Ope
 }
 
 pub(super) fn row(space: u16, key: u64, version: u32) -> FoundRow {
-    FoundRow { key, version, space, incarnation: 1, content: Content::Genuine }
+    FoundRow {
+        key,
+        version,
+        space,
+        incarnation: 1,
+        content: Content::Genuine,
+    }
 }
 
 impl Run {
     /// The plain drill: all targets met, nothing lost.
     pub(super) fn plain() -> Run {
-        let mut run = Run { terms: terms(), events: Vec::new(), operations: Vec::new(), found: Vec::new(), cut: false };
+        let mut run = Run {
+            terms: terms(),
+            events: Vec::new(),
+            operations: Vec::new(),
+            found: Vec::new(),
+            cut: false,
+        };
         run.script();
         run.workload(WORKLOAD, STRIKE, BACK);
         for second in 0..(STOP / 1000 - 1) {
@@ -224,29 +314,82 @@ impl Run {
             (0, class(CANARY, 2, Role::Canary, None)),
             (0, class(PRELOAD, 1, Role::Preload, None)),
             (0, incarnation(0)),
-            (0, Event::Monitor { edge: Edge::Begun, rules: rules.clone() }),
-            (0, Event::Phase { phase: Phase::Steady, edge: Edge::Begun }),
-            (STRIKE - 10, Event::Steady { held: true, why: String::new() }),
+            (
+                0,
+                Event::Monitor {
+                    edge: Edge::Begun,
+                    rules: rules.clone(),
+                },
+            ),
+            (
+                0,
+                Event::Phase {
+                    phase: Phase::Steady,
+                    edge: Edge::Begun,
+                },
+            ),
+            (
+                STRIKE - 10,
+                Event::Steady {
+                    held: true,
+                    why: String::new(),
+                },
+            ),
             (STRIKE, fault(FaultEdge::Invoked)),
             (STRIKE, fault(FaultEdge::Proved)),
             (STRIKE, Event::Fenced { incarnation: 0 }),
             (105_000, alert(true)),
-            (106_000, Event::Acknowledged { who: "automation".to_owned() }),
-            (107_000, Event::Authorised { who: "automation".to_owned() }),
+            (
+                106_000,
+                Event::Acknowledged {
+                    who: "automation".to_owned(),
+                },
+            ),
+            (
+                107_000,
+                Event::Authorised {
+                    who: "automation".to_owned(),
+                },
+            ),
             (107_000, fault(FaultEdge::Holding)),
-            (107_000, Event::Procedure { edge: Edge::Begun, succeeded: None }),
+            (
+                107_000,
+                Event::Procedure {
+                    edge: Edge::Begun,
+                    succeeded: None,
+                },
+            ),
             (107_000, steps(StepEdge::Begun)),
             (114_000, incarnation(1)),
             (114_500, point(0, Point::Time(at(STRIKE)))),
             (TAKEOVER, takeover(1)),
             (116_000, steps(StepEdge::Done)),
-            (118_000, Event::Procedure { edge: Edge::Ended, succeeded: Some(true) }),
+            (
+                118_000,
+                Event::Procedure {
+                    edge: Edge::Ended,
+                    succeeded: Some(true),
+                },
+            ),
             (STOP, Event::LoadStopped {}),
             (171_000, final_read(1, Edge::Begun)),
             (172_000, final_read(1, Edge::Ended)),
             (173_000, check(CheckOutcome::Passed)),
-            (175_000, Event::Beats { from: -1_000 * MS, count: 17_600, gap_max: 11 * MS }),
-            (175_000, Event::Monitor { edge: Edge::Ended, rules }),
+            (
+                175_000,
+                Event::Beats {
+                    from: -1_000 * MS,
+                    count: 17_600,
+                    gap_max: 11 * MS,
+                },
+            ),
+            (
+                175_000,
+                Event::Monitor {
+                    edge: Edge::Ended,
+                    rules,
+                },
+            ),
         ];
         self.events = script.into_iter().map(|(ms, event)| (at(ms), event)).collect();
     }
@@ -258,7 +401,11 @@ impl Run {
             let incarnation = u16::from(sent >= TAKEOVER);
             let read = read(class, 1_000_000 + tick as u64, 0, sent, incarnation);
             let is_down = (down..back).contains(&sent);
-            self.operations.push(if is_down { failed(read, OperationOutcome::Refused) } else { read });
+            self.operations.push(if is_down {
+                failed(read, OperationOutcome::Refused)
+            } else {
+                read
+            });
         }
     }
 
@@ -273,7 +420,8 @@ impl Run {
 
     /// The restore threw away what the canary wrote between two instants: no row of it is found.
     pub(super) fn lose(&mut self, from: i64, until: i64) -> &mut Run {
-        self.found.retain(|row| row.space != 2 || !(from..until).contains(&(row.key as i64)));
+        self.found
+            .retain(|row| row.space != 2 || !(from..until).contains(&(row.key as i64)));
         self
     }
 
@@ -307,7 +455,13 @@ impl Run {
     pub(super) fn records(&self) -> Vec<Record> {
         let mut events = self.events.clone();
         for (_, event) in &mut events {
-            if let Event::FinalRead { incarnation, edge: Edge::Ended, counted, arrived, .. } = event
+            if let Event::FinalRead {
+                incarnation,
+                edge: Edge::Ended,
+                counted,
+                arrived,
+                ..
+            } = event
                 && counted.is_none()
             {
                 let rows = self.found.iter().filter(|row| row.incarnation == *incarnation).count() as u64;
@@ -330,11 +484,21 @@ impl Run {
         }
         if !self.cut {
             let found = self.found.len() as u64;
-            let closing =
-                Closing { events: kinds, operations, found, digests: BTreeMap::new(), interrupted: None };
+            let closing = Closing {
+                events: kinds,
+                operations,
+                found,
+                digests: BTreeMap::new(),
+                interrupted: None,
+            };
             events.push((at(176_000), Event::Closed(closing)));
         }
-        let record = |(seq, (stamp, event))| Record { seq: seq as u64, prev: String::new(), stamp, event };
+        let record = |(seq, (stamp, event))| Record {
+            seq: seq as u64,
+            prev: String::new(),
+            stamp,
+            event,
+        };
         events.into_iter().enumerate().map(record).collect()
     }
 

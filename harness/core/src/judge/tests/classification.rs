@@ -23,13 +23,22 @@ fn ground() -> Ground {
 
 /// Straight from the words of the definitions: for each key, each acked version, one at a time, quadratic.
 fn slowly(operations: &[Operation], found: &[FoundRow]) -> ComponentCounts {
-    let mut counts = ComponentCounts { rows: found.len() as u64, ..ComponentCounts::default() };
-    let mut keys: Vec<u64> = operations.iter().map(|it| it.key).chain(found.iter().map(|row| row.key)).collect();
+    let mut counts = ComponentCounts {
+        rows: found.len() as u64,
+        ..ComponentCounts::default()
+    };
+    let mut keys: Vec<u64> = operations
+        .iter()
+        .map(|it| it.key)
+        .chain(found.iter().map(|row| row.key))
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     for key in keys {
-        let writes: Vec<&Operation> =
-            operations.iter().filter(|it| it.key == key && it.kind != OperationKind::Read).collect();
+        let writes: Vec<&Operation> = operations
+            .iter()
+            .filter(|it| it.key == key && it.kind != OperationKind::Read)
+            .collect();
         let returned = |version: u32| {
             operations.iter().any(|it| {
                 it.key == key
@@ -46,16 +55,17 @@ fn slowly(operations: &[Operation], found: &[FoundRow]) -> ComponentCounts {
         let rows: Vec<&FoundRow> = found.iter().filter(|row| row.key == key).collect();
         let attempt = |version: u32| writes.iter().copied().find(|it| it.version == version && maybe(it));
         let is_genuine = |row: &&&FoundRow| {
-            row.content != Content::Mutated
-                && attempt(row.version).is_some_and(|it| it.kind != OperationKind::Delete)
+            row.content != Content::Mutated && attempt(row.version).is_some_and(|it| it.kind != OperationKind::Delete)
         };
         counts.acked += writes.iter().filter(|it| acked(it)).count() as u64;
         counts.duplicated += u64::from(rows.len() > 1);
         counts.dangling += rows.iter().filter(|row| row.content == Content::Dangling).count() as u64;
         let deleted = |row: &&&FoundRow| attempt(row.version).is_some_and(|it| it.kind == OperationKind::Delete);
         counts.mutated += u64::from(rows.iter().any(|row| row.content == Content::Mutated || deleted(&row)));
-        counts.unexpected +=
-            u64::from(rows.iter().any(|row| row.content != Content::Mutated && attempt(row.version).is_none()));
+        counts.unexpected += u64::from(
+            rows.iter()
+                .any(|row| row.content != Content::Mutated && attempt(row.version).is_none()),
+        );
         let newest = rows.iter().filter(is_genuine).map(|row| row.version).max();
         if newest.is_none() && !rows.is_empty() {
             continue;
@@ -74,10 +84,21 @@ fn slowly(operations: &[Operation], found: &[FoundRow]) -> ComponentCounts {
         while let Some(version) = at {
             grown.push(version);
             let write = writes.iter().find(|it| it.version == version);
-            let replaced = write.filter(|it| it.outcome == OperationOutcome::Acked).map_or(UNSTATED, |it| it.replaced);
+            if write.is_none() {
+                // A read saw it, nobody is known to have written it: what it grew from is open.
+                unknown_below = version;
+                break;
+            }
+            let replaced = write
+                .filter(|it| it.outcome == OperationOutcome::Acked)
+                .map_or(UNSTATED, |it| it.replaced);
             at = if replaced == UNSTATED || replaced >= version {
                 // One life only: what was acked before is what it grew from.
-                writes.iter().filter(|it| it.version < version && acked(it)).map(|it| it.version).max()
+                writes
+                    .iter()
+                    .filter(|it| it.version < version && acked(it))
+                    .map(|it| it.version)
+                    .max()
             } else if replaced == 0 {
                 gone(version)
             } else if operations.iter().any(|it| {

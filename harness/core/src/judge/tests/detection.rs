@@ -8,7 +8,10 @@ use crate::verdict::Outcome;
 
 fn deadline(run: &mut Run, ms: i64) {
     let kinds = vec!["down".to_owned()];
-    run.terms.detector = DetectorTerm::Alerts { kinds, deadline: Some(limit(Comparator::AtMost, ms)) };
+    run.terms.detector = DetectorTerm::Alerts {
+        kinds,
+        deadline: Some(limit(Comparator::AtMost, ms)),
+    };
 }
 
 #[test]
@@ -27,7 +30,9 @@ fn a_proved_fault_that_no_one_noticed_fails_detection_and_leaves_rto_open() {
         if with_deadline {
             deadline(&mut run, 3_000);
         }
-        run.drop("alert").drop("acknowledged").push(106_500, Event::OrderedByHarness {});
+        run.drop("alert")
+            .drop("acknowledged")
+            .push(106_500, Event::OrderedByHarness {});
         assert_eq!(run.of("detection"), Outcome::Fail);
         for id in ["rto", "tier.0"] {
             let finding = run.finding(id);
@@ -41,7 +46,9 @@ fn a_proved_fault_that_no_one_noticed_fails_detection_and_leaves_rto_open() {
 #[test]
 fn a_monitor_that_was_not_watching_proves_no_silence() {
     let mut run = Run::plain();
-    run.drop("alert").restamp(at(101_000), |event| matches!(event, Event::Monitor { edge: Edge::Begun, .. }));
+    run.drop("alert").restamp(at(101_000), |event| {
+        matches!(event, Event::Monitor { edge: Edge::Begun, .. })
+    });
     assert_eq!(run.of("detection"), Outcome::Inconclusive);
 }
 
@@ -52,12 +59,21 @@ fn a_false_alarm_before_the_strike_spoils_the_run() {
     let verdict = run.judge().verdict;
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
     assert!(verdict.spoiled[0].contains("false alarm"), "{:?}", verdict.spoiled);
-    assert!(verdict.findings.iter().all(|finding| finding.outcome == Outcome::Inconclusive));
+    assert!(
+        verdict
+            .findings
+            .iter()
+            .all(|finding| finding.outcome == Outcome::Inconclusive)
+    );
 }
 
 #[test]
 fn an_alert_of_another_kind_is_no_false_alarm_and_no_detection() {
-    let other = Event::Alert { rule: "disk".to_owned(), kind: "disk_full".to_owned(), raised: true };
+    let other = Event::Alert {
+        rule: "disk".to_owned(),
+        kind: "disk_full".to_owned(),
+        raised: true,
+    };
     let mut run = Run::plain();
     run.push(50_000, other.clone());
     assert_eq!(run.outcome(), Outcome::Pass);

@@ -30,20 +30,30 @@ fn the_same_in_one_incarnation_restored_in_place_is_no_hole() {
     let mut run = Run::plain();
     for (_, event) in &mut run.events {
         match event {
-            Event::Takeover { incarnation, in_place, .. } => (*incarnation, *in_place) = (0, true),
+            Event::Takeover {
+                incarnation, in_place, ..
+            } => (*incarnation, *in_place) = (0, true),
             Event::FinalRead { incarnation, .. } => *incarnation = 0,
             _ => {}
         }
     }
-    run.events.retain(|(_, event)| !matches!(event, Event::Incarnation { id: 1, .. }));
-    run.operations.iter_mut().filter(|operation| operation.incarnation == 1).for_each(|it| it.incarnation = 0);
+    run.events
+        .retain(|(_, event)| !matches!(event, Event::Incarnation { id: 1, .. }));
+    run.operations
+        .iter_mut()
+        .filter(|operation| operation.incarnation == 1)
+        .for_each(|it| it.incarnation = 0);
     run.found.iter_mut().for_each(|row| row.incarnation = 0);
     assert_eq!(run.outcome(), Outcome::Pass, "{:#?}", run.judge().verdict);
     run.lose(90_000, STRIKE);
     assert_eq!(run.judge().verdict.loss["database"].lost, 10);
     assert_eq!(run.of("hole.database"), Outcome::Pass);
     run.lose(130_000, 131_000);
-    assert_eq!(run.of("hole.database"), Outcome::Fail, "the present life may lose nothing");
+    assert_eq!(
+        run.of("hole.database"),
+        Outcome::Fail,
+        "the present life may lose nothing"
+    );
 }
 
 #[test]
@@ -52,7 +62,8 @@ fn an_update_lost_inside_the_rpo_is_lost_not_mutated() {
     run.operations.push(write(PRELOAD, 7, 1, 10_000, 0));
     run.operations.push(write(PRELOAD, 7, 2, 99_900, 0));
     run.found.push(row(1, 7, 1));
-    run.drop("recovery_point").push(114_500, point(0, Point::Time(at(99_900))));
+    run.drop("recovery_point")
+        .push(114_500, point(0, Point::Time(at(99_900))));
     let verdict = run.judge().verdict;
     let loss = &verdict.loss["database"];
     assert_eq!((loss.lost, loss.mutated, loss.kept + loss.lost), (1, 0, loss.acked));
@@ -85,9 +96,14 @@ fn content_that_nobody_wrote() {
     assert_eq!(run.of("unexpected.database"), Outcome::Fail);
 
     let mut run = Run::plain();
-    run.operations.push(failed(write(CANARY, 77, 1, 50_000, 0), OperationOutcome::Refused));
+    run.operations
+        .push(failed(write(CANARY, 77, 1, 50_000, 0), OperationOutcome::Refused));
     run.found.push(row(2, 77, 1));
-    assert_eq!(run.of("unexpected.database"), Outcome::Fail, "refused means not applied");
+    assert_eq!(
+        run.of("unexpected.database"),
+        Outcome::Fail,
+        "refused means not applied"
+    );
 
     let mut run = Run::plain();
     let twin = run.found[0];
@@ -102,7 +118,8 @@ fn content_that_nobody_wrote() {
 #[test]
 fn an_indeterminate_write_that_is_found_is_recovered() {
     let mut run = Run::plain();
-    run.operations.push(failed(write(CANARY, 77, 1, 99_990, 0), OperationOutcome::Indeterminate));
+    run.operations
+        .push(failed(write(CANARY, 77, 1, 99_990, 0), OperationOutcome::Indeterminate));
     run.found.push(row(2, 77, 1));
     let verdict = run.judge().verdict;
     assert_eq!(verdict.loss["database"].recovered, 1);
@@ -113,11 +130,21 @@ fn an_indeterminate_write_that_is_found_is_recovered() {
 fn nothing_acked_before_the_declared_time_is_lost() {
     let mut run = Run::plain();
     run.lose(95_000, STRIKE);
-    assert_eq!(run.of("declared_point.database"), Outcome::Fail, "the tool declared the strike");
-    run.drop("recovery_point").push(114_500, point(0, Point::Time(at(95_000))));
+    assert_eq!(
+        run.of("declared_point.database"),
+        Outcome::Fail,
+        "the tool declared the strike"
+    );
+    run.drop("recovery_point")
+        .push(114_500, point(0, Point::Time(at(95_000))));
     assert_eq!(run.of("declared_point.database"), Outcome::Pass);
-    run.drop("recovery_point").push(114_500, point(0, Point::Time(Stamp::new(94_000 * MS, 97_000 * MS))));
-    assert_eq!(run.of("declared_point.database"), Outcome::Inconclusive, "two of them may lie before it");
+    run.drop("recovery_point")
+        .push(114_500, point(0, Point::Time(Stamp::new(94_000 * MS, 97_000 * MS))));
+    assert_eq!(
+        run.of("declared_point.database"),
+        Outcome::Inconclusive,
+        "two of them may lie before it"
+    );
 }
 
 #[test]
@@ -125,13 +152,39 @@ fn a_declared_position_is_placed_by_samples() {
     let mut run = Run::plain();
     run.lose(95_000, STRIKE);
     run.drop("recovery_point").push(114_500, point(0, Point::Lsn(1_000)));
-    run.push(94_900, Event::Lsn { incarnation: 0, lsn: 990 });
-    run.push(95_600, Event::Lsn { incarnation: 0, lsn: 1_010 });
+    run.push(
+        94_900,
+        Event::Lsn {
+            incarnation: 0,
+            lsn: 990,
+        },
+    );
+    run.push(
+        95_600,
+        Event::Lsn {
+            incarnation: 0,
+            lsn: 1_010,
+        },
+    );
     assert_eq!(run.of("declared_point.database"), Outcome::Pass);
-    run.push(96_500, Event::Lsn { incarnation: 0, lsn: 995 });
-    assert_eq!(run.of("declared_point.database"), Outcome::Fail, "two were acked before position 995 was reported");
+    run.push(
+        96_500,
+        Event::Lsn {
+            incarnation: 0,
+            lsn: 995,
+        },
+    );
+    assert_eq!(
+        run.of("declared_point.database"),
+        Outcome::Fail,
+        "two were acked before position 995 was reported"
+    );
     run.drop("lsn");
-    assert_eq!(run.of("declared_point.database"), Outcome::Inconclusive, "no sample places it");
+    assert_eq!(
+        run.of("declared_point.database"),
+        Outcome::Inconclusive,
+        "no sample places it"
+    );
 }
 
 #[test]
@@ -143,8 +196,18 @@ fn each_takeover_needs_a_point_declared_before_the_final_read() {
     assert_eq!(run.of("declared_point.database"), Outcome::Inconclusive, "too late");
     run.drop("recovery_point").push(114_500, point(0, Point::Undeclared));
     let verdict = run.judge().verdict;
-    assert!(verdict.findings.iter().all(|finding| finding.id != "declared_point.database"));
-    assert!(verdict.not_covered.iter().any(|line| line.contains("declares no recovery point")));
+    assert!(
+        verdict
+            .findings
+            .iter()
+            .all(|finding| finding.id != "declared_point.database")
+    );
+    assert!(
+        verdict
+            .not_covered
+            .iter()
+            .any(|line| line.contains("declares no recovery point"))
+    );
 }
 
 #[test]
@@ -153,11 +216,22 @@ fn checks_fail_pass_and_cover() {
     run.drop("check").push(173_000, check(CheckOutcome::Failed));
     assert_eq!((run.of("check.amcheck"), run.of("rto")), (Outcome::Fail, Outcome::Fail));
     run.push(174_000, check(CheckOutcome::Passed));
-    assert_eq!(run.of("check.amcheck"), Outcome::Fail, "a second run does not hide the first");
+    assert_eq!(
+        run.of("check.amcheck"),
+        Outcome::Fail,
+        "a second run does not hide the first"
+    );
     run.drop("check");
-    assert_eq!((run.of("check.amcheck"), run.of("rto")), (Outcome::Inconclusive, Outcome::Inconclusive));
+    assert_eq!(
+        (run.of("check.amcheck"), run.of("rto")),
+        (Outcome::Inconclusive, Outcome::Inconclusive)
+    );
     run.push(110_000, check(CheckOutcome::Passed));
-    assert_eq!(run.of("check.amcheck"), Outcome::Inconclusive, "it looked at what no longer serves");
+    assert_eq!(
+        run.of("check.amcheck"),
+        Outcome::Inconclusive,
+        "it looked at what no longer serves"
+    );
     let mut empty = check(CheckOutcome::Passed);
     if let Event::Check { coverage, .. } = &mut empty {
         *coverage = Coverage::default();

@@ -5,9 +5,7 @@ use proptest::prelude::*;
 use super::builder::*;
 use crate::event::{Event, Point};
 use crate::judge::judge;
-use crate::ledger::{
-    Content, FoundRow, NO_INCARNATION, Operation, OperationKind, OperationOutcome, UNSTATED, flag,
-};
+use crate::ledger::{Content, FoundRow, NO_INCARNATION, Operation, OperationKind, OperationOutcome, UNSTATED, flag};
 use crate::stamp::Stamp;
 use crate::verdict::{Outcome, Verdict};
 
@@ -60,7 +58,9 @@ prop_compose! {
 
 fn flips(one: &Verdict, other: &Verdict) -> Option<String> {
     for finding in &one.findings {
-        let Some(twin) = other.findings.iter().find(|twin| twin.id == finding.id) else { continue };
+        let Some(twin) = other.findings.iter().find(|twin| twin.id == finding.id) else {
+            continue;
+        };
         let pair = (finding.outcome, twin.outcome);
         if matches!(pair, (Outcome::Pass, Outcome::Fail) | (Outcome::Fail, Outcome::Pass)) {
             return Some(format!("{}: {} | {}", finding.id, finding.because, twin.because));
@@ -71,12 +71,17 @@ fn flips(one: &Verdict, other: &Verdict) -> Option<String> {
 
 fn shift(run: &Run, by: i64) -> Run {
     let mut run = run.clone();
-    let moved = |stamp: Stamp| Stamp { early: stamp.early + by, late: stamp.late + by };
+    let moved = |stamp: Stamp| Stamp {
+        early: stamp.early + by,
+        late: stamp.late + by,
+    };
     for (stamp, event) in &mut run.events {
         *stamp = moved(*stamp);
         match event {
             Event::Beats { from, .. } => *from += by,
-            Event::RecoveryPoint { point: Point::Time(at), .. } => *at = moved(*at),
+            Event::RecoveryPoint {
+                point: Point::Time(at), ..
+            } => *at = moved(*at),
             _ => {}
         }
     }

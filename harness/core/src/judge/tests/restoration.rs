@@ -25,7 +25,11 @@ fn a_late_impact_does_not_make_the_strike_restored() {
 #[test]
 fn a_relapse_within_the_stability_window_starts_over() {
     let mut run = Run::plain();
-    for operation in run.operations.iter_mut().filter(|operation| operation.class == WORKLOAD) {
+    for operation in run
+        .operations
+        .iter_mut()
+        .filter(|operation| operation.class == WORKLOAD)
+    {
         if (119_000 * MS..119_500 * MS).contains(&operation.scheduled) {
             operation.outcome = OperationOutcome::Refused;
         }
@@ -36,7 +40,11 @@ fn a_relapse_within_the_stability_window_starts_over() {
 #[test]
 fn slow_answers_are_no_service() {
     let mut run = Run::plain();
-    for operation in run.operations.iter_mut().filter(|operation| operation.class == WORKLOAD) {
+    for operation in run
+        .operations
+        .iter_mut()
+        .filter(|operation| operation.class == WORKLOAD)
+    {
         if (BACK * MS..125_000 * MS).contains(&operation.scheduled) {
             operation.done = operation.scheduled + 201 * MS;
         }
@@ -47,7 +55,11 @@ fn slow_answers_are_no_service() {
 #[test]
 fn degraded_answers_are_no_service() {
     let mut run = Run::plain();
-    for operation in run.operations.iter_mut().filter(|operation| operation.class == WORKLOAD) {
+    for operation in run
+        .operations
+        .iter_mut()
+        .filter(|operation| operation.class == WORKLOAD)
+    {
         if (BACK * MS..125_000 * MS).contains(&operation.scheduled) {
             operation.flags = flag::DEGRADED;
         }
@@ -58,7 +70,8 @@ fn degraded_answers_are_no_service() {
 #[test]
 fn a_stall_is_good_for_the_lower_bound_and_bad_for_the_upper() {
     let mut run = Run::plain();
-    run.events.push((Stamp::new(118_100 * MS, 118_400 * MS), Event::Stall {}));
+    run.events
+        .push((Stamp::new(118_100 * MS, 118_400 * MS), Event::Stall {}));
     assert_eq!(restored(&run), Some(Stamp::new(115_500 * MS, 118_500 * MS)));
 }
 
@@ -66,12 +79,20 @@ fn a_stall_is_good_for_the_lower_bound_and_bad_for_the_upper() {
 fn service_that_was_never_read_back_is_not_restored() {
     let mut run = Run::plain();
     run.operations.retain(|operation| {
-        operation.class != CANARY || operation.kind != crate::ledger::OperationKind::Read || operation.sent < STRIKE * MS
+        operation.class != CANARY
+            || operation.kind != crate::ledger::OperationKind::Read
+            || operation.sent < STRIKE * MS
     });
     assert_eq!(restored(&run), None);
-    let Achieved::Duration(span) = run.finding("rto").achieved else { panic!() };
+    let Achieved::Duration(span) = run.finding("rto").achieved else {
+        panic!()
+    };
     assert_eq!(span.upper, None);
-    assert_eq!(run.of("rto"), Outcome::Fail, "read for 54 s, and never got back what was written");
+    assert_eq!(
+        run.of("rto"),
+        Outcome::Fail,
+        "read for 54 s, and never got back what was written"
+    );
 }
 
 #[test]
@@ -92,9 +113,16 @@ fn a_queue_that_acknowledges_is_service_if_its_entries_are_found() {
     let verdict = run.judge().verdict;
     assert_eq!(verdict.outcome, Outcome::Pass, "{:#?}", verdict.findings);
     assert_eq!(verdict.moments.impact, None);
-    assert_eq!(run.finding("tier.0").achieved, Achieved::Duration(crate::verdict::Span { lower: 0, upper: Some(0) }));
+    assert_eq!(
+        run.finding("tier.0").achieved,
+        Achieved::Duration(crate::verdict::Span {
+            lower: 0,
+            upper: Some(0)
+        })
+    );
     // Half of the entries are lost: then the queue was no service.
-    run.found.retain(|row| row.space != 1 || !(STRIKE / 20..BACK / 20).contains(&(row.key as i64)) || row.key % 2 == 0);
+    run.found
+        .retain(|row| row.space != 1 || !(STRIKE / 20..BACK / 20).contains(&(row.key as i64)) || row.key % 2 == 0);
     let verdict = run.judge().verdict;
     assert_eq!(verdict.moments.impact, Some(at(STRIKE)));
     assert_eq!(verdict.loss["database"].lost, 400);
@@ -104,15 +132,25 @@ fn a_queue_that_acknowledges_is_service_if_its_entries_are_found() {
 fn a_repair_in_place_counts_from_its_end() {
     let mut run = Run::plain();
     run.drop("takeover").drop("recovery_point");
-    run.events.retain(|(_, event)| !matches!(event, Event::Incarnation { id: 1, .. }));
+    run.events
+        .retain(|(_, event)| !matches!(event, Event::Incarnation { id: 1, .. }));
     for (_, event) in &mut run.events {
         if let Event::FinalRead { incarnation, .. } = event {
             *incarnation = 0;
         }
     }
-    run.operations.iter_mut().filter(|operation| operation.incarnation == 1).for_each(|it| it.incarnation = 0);
+    run.operations
+        .iter_mut()
+        .filter(|operation| operation.incarnation == 1)
+        .for_each(|it| it.incarnation = 0);
     run.found.iter_mut().for_each(|row| row.incarnation = 0);
-    run.push(115_200, Event::Repair { what: "link".to_owned(), edge: Edge::Ended });
+    run.push(
+        115_200,
+        Event::Repair {
+            what: "link".to_owned(),
+            edge: Edge::Ended,
+        },
+    );
     assert_eq!(restored(&run), Some(Stamp::new(115_500 * MS, 116_000 * MS)));
     assert_eq!(run.outcome(), Outcome::Pass, "{:#?}", run.judge().verdict);
 }

@@ -19,8 +19,18 @@ fn nothing_lost_meets_it() {
     let run = Run::plain();
     let verdict = run.judge().verdict;
     assert_eq!(verdict.outcome, Outcome::Pass, "{verdict:#?}");
-    assert_eq!(span(&run), Span { lower: 0, upper: Some(0) });
-    assert!(verdict.scope.starts_with("PASS AT DRILL SIZE (12 MiB)"), "{}", verdict.scope);
+    assert_eq!(
+        span(&run),
+        Span {
+            lower: 0,
+            upper: Some(0)
+        }
+    );
+    assert!(
+        verdict.scope.starts_with("PASS AT DRILL SIZE (12 MiB)"),
+        "{}",
+        verdict.scope
+    );
 }
 
 #[test]
@@ -34,7 +44,13 @@ fn loss_runs_from_the_first_lost_acknowledgement_to_the_strike() {
         }
     }
     // First lost acked at 80.305, last kept at 79.305, struck at 100.
-    assert_eq!(span(&run), Span { lower: 19_695 * MS, upper: Some(20_695 * MS) });
+    assert_eq!(
+        span(&run),
+        Span {
+            lower: 19_695 * MS,
+            upper: Some(20_695 * MS)
+        }
+    );
     assert_eq!(run.outcome(), Outcome::Pass, "{:#?}", run.judge().verdict.findings);
     let because = run.finding("rpo.database").because;
     assert!(because.contains("lost 20 acknowledged writes"), "{because}");
@@ -48,7 +64,10 @@ fn six_minutes_of_writes_after_the_strike_that_the_restore_throws_away_are_six_m
     for (stamp, event) in &mut run.events {
         let after = stamp.early > STRIKE * MS;
         if after {
-            *stamp = Stamp { early: stamp.early + shift * MS, late: stamp.late + shift * MS };
+            *stamp = Stamp {
+                early: stamp.early + shift * MS,
+                late: stamp.late + shift * MS,
+            };
         }
         if let Event::Fenced { .. } = event {
             *stamp = at(STRIKE + shift);
@@ -62,7 +81,11 @@ fn six_minutes_of_writes_after_the_strike_that_the_restore_throws_away_are_six_m
         let down = (STRIKE + shift..BACK + shift).contains(&sent);
         let incarnation = u16::from(sent >= TAKEOVER + shift);
         let read = read(WORKLOAD, 1_000_000 + tick as u64, 0, sent, incarnation);
-        run.operations.push(if down { failed(read, OperationOutcome::Refused) } else { read });
+        run.operations.push(if down {
+            failed(read, OperationOutcome::Refused)
+        } else {
+            read
+        });
     }
     for second in 0..(STRIKE + shift) / 1000 {
         let sent = second * 1000 + 300;
@@ -112,8 +135,20 @@ fn the_quantum_widens_both_sides() {
     let mut run = Run::plain();
     run.lose(80_000, STRIKE);
     run.terms.calendar_scale = 2;
-    run.push(50_000, Event::Delay { kind: crate::event::DelayKind::Push, drill: 1_000 * MS });
-    assert_eq!(span(&run), Span { lower: 17_695 * MS, upper: Some(22_695 * MS) });
+    run.push(
+        50_000,
+        Event::Delay {
+            kind: crate::event::DelayKind::Push,
+            drill: 1_000 * MS,
+        },
+    );
+    assert_eq!(
+        span(&run),
+        Span {
+            lower: 17_695 * MS,
+            upper: Some(22_695 * MS)
+        }
+    );
     assert_eq!(run.judge().verdict.quantum, 2_000 * MS);
 }
 
@@ -121,7 +156,8 @@ fn the_quantum_widens_both_sides() {
 fn a_sparse_canary_turns_a_met_target_inconclusive_and_leaves_a_miss() {
     let mut run = Run::plain();
     let sparse = |key: u64| key as i64 % 10_000 == 300 || key as i64 >= STRIKE;
-    run.operations.retain(|operation| operation.class != CANARY || sparse(operation.key));
+    run.operations
+        .retain(|operation| operation.class != CANARY || sparse(operation.key));
     run.found.retain(|row| sparse(row.key));
     let finding = run.finding("rpo.database");
     assert_eq!(finding.outcome, Outcome::Inconclusive);
@@ -134,7 +170,8 @@ fn a_sparse_canary_turns_a_met_target_inconclusive_and_leaves_a_miss() {
 fn nobody_wrote_before_the_strike_so_nothing_lost_says_little() {
     let mut run = Run::plain();
     let silent = |key: u64| (30_000..STRIKE).contains(&(key as i64));
-    run.operations.retain(|operation| operation.class != CANARY || !silent(operation.key));
+    run.operations
+        .retain(|operation| operation.class != CANARY || !silent(operation.key));
     run.found.retain(|row| !silent(row.key));
     // The last kept write lies 70.7 s before the strike: up to that much could have been lost unseen.
     assert_eq!(span(&run).upper, Some(70_695 * MS));
@@ -149,7 +186,13 @@ fn a_target_of_zero_is_judged_by_count() {
     run.lose(99_000, STRIKE);
     let finding = run.finding("rpo.database");
     assert_eq!(finding.outcome, Outcome::Fail);
-    assert_eq!(finding.achieved, Achieved::Count { lower: 1, upper: Some(1) });
+    assert_eq!(
+        finding.achieved,
+        Achieved::Count {
+            lower: 1,
+            upper: Some(1)
+        }
+    );
 }
 
 #[test]
@@ -172,7 +215,12 @@ fn a_run_too_short_could_not_have_failed_but_a_proved_miss_stands() {
 fn clients_that_gave_up_before_the_strike_hide_what_was_lost() {
     let mut run = Run::plain();
     let give_up = |run: &mut Run, count: usize| {
-        for operation in run.operations.iter_mut().filter(|operation| operation.sent >= 95_000 * MS).take(count) {
+        for operation in run
+            .operations
+            .iter_mut()
+            .filter(|operation| operation.sent >= 95_000 * MS)
+            .take(count)
+        {
             operation.outcome = OperationOutcome::Indeterminate;
             operation.flags = flag::GAVE_UP;
         }
@@ -207,7 +255,13 @@ fn a_partial_final_read_proves_nothing() {
     for (counted, arrived) in [(200, 150), (150, 150)] {
         let mut run = Run::plain();
         for (_, event) in &mut run.events {
-            if let Event::FinalRead { edge: crate::event::Edge::Ended, counted: c, arrived: a, .. } = event {
+            if let Event::FinalRead {
+                edge: crate::event::Edge::Ended,
+                counted: c,
+                arrived: a,
+                ..
+            } = event
+            {
                 (*c, *a) = (Some(counted), Some(arrived));
             }
         }
@@ -222,8 +276,15 @@ fn a_stall_across_the_strike_blurs_the_loss() {
     run.lose(80_000, STRIKE).rpo(Comparator::AtMost, 22_000);
     run.drop("recovery_point").push(114_500, point(0, Point::Undeclared));
     assert_eq!(run.of("rpo.database"), Outcome::Pass);
-    run.events.push((Stamp::new(99_000 * MS, 104_000 * MS), Event::Stall {}));
-    assert_eq!(span(&run), Span { lower: 18_695 * MS, upper: Some(24_695 * MS) });
+    run.events
+        .push((Stamp::new(99_000 * MS, 104_000 * MS), Event::Stall {}));
+    assert_eq!(
+        span(&run),
+        Span {
+            lower: 18_695 * MS,
+            upper: Some(24_695 * MS)
+        }
+    );
     assert_eq!(run.of("rpo.database"), Outcome::Inconclusive);
 }
 
@@ -253,7 +314,13 @@ fn overwriting_after_recovery_that_may_hide_a_loss_raises_the_upper_bound_only()
 #[test]
 fn credited_time_is_loss_while_the_abandoned_life_could_acknowledge() {
     let mut run = Run::plain();
-    run.push(107_000, Event::Credit { plan: 3_600_000 * MS, what: "people drive in".to_owned() });
+    run.push(
+        107_000,
+        Event::Credit {
+            plan: 3_600_000 * MS,
+            what: "people drive in".to_owned(),
+        },
+    );
     run.terms.rto = None;
     run.terms.tiers[0].max_downtime.clear();
     assert_eq!(run.of("rpo.database"), Outcome::Pass);

@@ -27,8 +27,20 @@ fn two_tiers() -> Run {
 fn rto_runs_from_the_strike_to_restored() {
     let run = Run::plain();
     // The last window that misses is 115.5 .. 116.
-    assert_eq!(span(&run, "rto"), Span { lower: 15_500 * MS, upper: Some(16_000 * MS) });
-    assert_eq!(span(&run, "tier.0"), Span { lower: 15_500 * MS, upper: Some(16_000 * MS) });
+    assert_eq!(
+        span(&run, "rto"),
+        Span {
+            lower: 15_500 * MS,
+            upper: Some(16_000 * MS)
+        }
+    );
+    assert_eq!(
+        span(&run, "tier.0"),
+        Span {
+            lower: 15_500 * MS,
+            upper: Some(16_000 * MS)
+        }
+    );
     let moments = run.judge().verdict.moments;
     assert_eq!(moments.impact, Some(at(STRIKE)));
     assert_eq!(moments.restored.unwrap().late, BACK * MS);
@@ -53,10 +65,17 @@ fn each_figure_is_judged_by_both_bounds() {
 #[test]
 fn credits_and_scale_count_on_the_plan_clock() {
     let mut run = Run::plain();
-    run.push(106_000, Event::Credit { plan: 30_000 * MS, what: "a person reads the alert".to_owned() });
+    run.push(
+        106_000,
+        Event::Credit {
+            plan: 30_000 * MS,
+            what: "a person reads the alert".to_owned(),
+        },
+    );
     assert_eq!(span(&run, "rto").upper, Some(46_000 * MS));
     // From 100 to 107 the calendar sets the pace.
-    run.push(STRIKE, Event::Rate { rate: 10 }).push(107_000, Event::Rate { rate: 1 });
+    run.push(STRIKE, Event::Rate { rate: 10 })
+        .push(107_000, Event::Rate { rate: 1 });
     assert_eq!(span(&run, "rto").upper, Some(109_000 * MS));
     run.terms.rto.as_mut().unwrap().from = RtoFrom::Declared;
     assert_eq!(span(&run, "rto").upper, Some(9_000 * MS));
@@ -86,7 +105,13 @@ fn a_procedure_that_ended_with_the_service_still_down_fails_recovery() {
     run.workload(WORKLOAD, STRIKE, STOP);
     assert_eq!(run.of("recovery"), Outcome::Fail);
     // Given up at 170 s: at least 70 s.
-    assert_eq!(span(&run, "rto"), Span { lower: 70_000 * MS, upper: None });
+    assert_eq!(
+        span(&run, "rto"),
+        Span {
+            lower: 70_000 * MS,
+            upper: None
+        }
+    );
     assert_eq!(run.of("rto"), Outcome::Fail);
     run.terms.rto.as_mut().unwrap().limits = vec![limit(Comparator::AtMost, 70_000)];
     assert_eq!(run.of("rto"), Outcome::Inconclusive);
@@ -97,7 +122,8 @@ fn a_procedure_past_its_deadline_fails_recovery() {
     let mut run = Run::plain();
     run.terms.procedure_deadline = 1_000 * MS;
     run.terms.settle = 2_000 * MS;
-    run.events.retain(|(_, event)| !matches!(event, Event::Procedure { edge: Edge::Ended, .. }));
+    run.events
+        .retain(|(_, event)| !matches!(event, Event::Procedure { edge: Edge::Ended, .. }));
     assert_eq!(run.of("recovery"), Outcome::Fail);
 }
 
@@ -108,7 +134,11 @@ fn tiers_return_in_order() {
     assert_eq!(run.of("order"), Outcome::Pass);
     assert_eq!(run.outcome(), Outcome::Pass, "{:#?}", run.judge().verdict.findings);
     assert_eq!(span(&run, "tier.1").upper, Some(20_000 * MS));
-    assert_eq!(run.judge().verdict.moments.restored.unwrap().late, 120_000 * MS, "overall is all at once");
+    assert_eq!(
+        run.judge().verdict.moments.restored.unwrap().late,
+        120_000 * MS,
+        "overall is all at once"
+    );
 }
 
 #[test]
@@ -135,7 +165,13 @@ fn a_tier_that_never_misses_has_no_downtime() {
             operation.outcome = OperationOutcome::Acked;
         }
     }
-    assert_eq!(span(&run, "tier.1"), Span { lower: 0, upper: Some(0) });
+    assert_eq!(
+        span(&run, "tier.1"),
+        Span {
+            lower: 0,
+            upper: Some(0)
+        }
+    );
 }
 
 #[test]

@@ -7,8 +7,17 @@ use crate::verdict::Outcome;
 fn spoiled(run: &Run, word: &str) {
     let verdict = run.judge().verdict;
     assert_eq!(verdict.outcome, Outcome::Inconclusive);
-    assert!(verdict.spoiled.iter().any(|why| why.contains(word)), "{word}: {:?}", verdict.spoiled);
-    assert!(verdict.findings.iter().all(|finding| finding.outcome == Outcome::Inconclusive));
+    assert!(
+        verdict.spoiled.iter().any(|why| why.contains(word)),
+        "{word}: {:?}",
+        verdict.spoiled
+    );
+    assert!(
+        verdict
+            .findings
+            .iter()
+            .all(|finding| finding.outcome == Outcome::Inconclusive)
+    );
     assert_eq!(verdict.exit_code(), 3);
 }
 
@@ -22,7 +31,15 @@ fn a_cut_log() {
 #[test]
 fn a_fault_that_healed_itself() {
     let mut run = Run::plain();
-    run.events.retain(|(_, event)| !matches!(event, Event::Fault { edge: FaultEdge::Holding, .. }));
+    run.events.retain(|(_, event)| {
+        !matches!(
+            event,
+            Event::Fault {
+                edge: FaultEdge::Holding,
+                ..
+            }
+        )
+    });
     spoiled(&run, "still held");
     run.push(107_000, fault(FaultEdge::NotHolding));
     spoiled(&run, "healed by itself");
@@ -41,7 +58,15 @@ fn a_fault_that_was_healed_before_recovery_started() {
 #[test]
 fn a_fault_that_was_not_proved() {
     let mut run = Run::plain();
-    run.events.retain(|(_, event)| !matches!(event, Event::Fault { edge: FaultEdge::Proved, .. }));
+    run.events.retain(|(_, event)| {
+        !matches!(
+            event,
+            Event::Fault {
+                edge: FaultEdge::Proved,
+                ..
+            }
+        )
+    });
     spoiled(&run, "not proved");
 }
 
@@ -55,7 +80,13 @@ fn no_fault_at_all() {
 #[test]
 fn a_sync_point_never_reached() {
     let mut run = Run::plain();
-    run.push(110_000, Event::SyncPoint { name: "restore:half".to_owned(), reached: false });
+    run.push(
+        110_000,
+        Event::SyncPoint {
+            name: "restore:half".to_owned(),
+            reached: false,
+        },
+    );
     spoiled(&run, "never reached");
 }
 
@@ -64,7 +95,13 @@ fn no_steady_state() {
     let mut run = Run::plain();
     run.drop("steady");
     spoiled(&run, "steady");
-    run.push(99_000, Event::Steady { held: false, why: "errors".to_owned() });
+    run.push(
+        99_000,
+        Event::Steady {
+            held: false,
+            why: "errors".to_owned(),
+        },
+    );
     spoiled(&run, "did not hold");
 }
 
@@ -83,7 +120,11 @@ fn records_that_are_missing() {
     let verdict = crate::judge::judge("test", &run.terms, &records, &run.operations, &run.found).verdict;
     assert!(verdict.spoiled[0].contains("`alert`"), "{:?}", verdict.spoiled);
     let verdict = crate::judge::judge("test", &run.terms, &run.records(), &run.operations[1..], &run.found).verdict;
-    assert!(verdict.spoiled[0].contains("ledger is incomplete"), "{:?}", verdict.spoiled);
+    assert!(
+        verdict.spoiled[0].contains("ledger is incomplete"),
+        "{:?}",
+        verdict.spoiled
+    );
 }
 
 #[test]
@@ -97,6 +138,12 @@ fn a_scaled_run_without_a_measured_delay() {
 fn credits_in_an_automated_disaster() {
     let mut run = Run::plain();
     run.terms.automated = true;
-    run.push(106_000, Event::Credit { plan: 1, what: "people".to_owned() });
+    run.push(
+        106_000,
+        Event::Credit {
+            plan: 1,
+            what: "people".to_owned(),
+        },
+    );
     spoiled(&run, "automated");
 }
