@@ -98,6 +98,9 @@ impl Postgres {
         .iter()
         .map(ToString::to_string)
         .collect();
+        // The sync of every file of an empty cluster takes seconds on a slow disk and guards against a loss of power in
+        // these seconds only; the server itself keeps its own fsync.
+        args.push("--no-sync".into());
         args.push(format!("--pwfile={}", password.display()));
         args.push(format!("--pgdata={}", self.service.data().display()));
         if self.options.data_checksums {
@@ -377,7 +380,6 @@ impl Postgres {
         args.extend(place("port", port.to_string()));
         args.extend(place("unix_socket_directories", directory.display().to_string()));
         args.extend(place("logging_collector", "off".into()));
-        args.extend(place("external_pid_file", String::new()));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let running = self
             .service
