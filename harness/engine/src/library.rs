@@ -154,7 +154,7 @@ fn find(shipped: &'static [Shipped], name: &str, kind: &str) -> Result<&'static 
         .map(|near| format!("did you mean `{near}`? "))
         .unwrap_or_default();
     Err(Failure::Input(miette::miette!(
-        help = "{near}`firedrill {kind} list` names those shipped; a file of your own ends in .yaml",
+        help = format!("{near}`firedrill {kind} list` names those shipped; a file of your own ends in .yaml"),
         "there is no {kind} `{name}`"
     )))
 }
@@ -210,7 +210,10 @@ mod tests {
         for (folder, shipped) in [("fixtures/plans", PLANS), ("scenarios", SCENARIOS)] {
             for file in yaml_files(&root.join(folder)) {
                 let path = file.strip_prefix(&root).expect("below the root").display().to_string();
-                assert!(shipped.iter().any(|one| one.path == path), "{path} is not embedded in library.rs");
+                assert!(
+                    shipped.iter().any(|one| one.path == path),
+                    "{path} is not embedded in library.rs"
+                );
             }
         }
     }

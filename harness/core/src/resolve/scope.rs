@@ -1,7 +1,7 @@
 //! How far a verdict reaches: what is assumed, what stood in for what, what was not covered.
 
 use crate::document::listed;
-use crate::plan::{Automation, Component, ComponentKind, Duration, Figure};
+use crate::plan::{Automation, BackupKind, Component, ComponentKind, Duration, Figure};
 use crate::scenario::Service;
 use crate::stamp::SECOND;
 use crate::terms::{StandIn, Status};
@@ -158,7 +158,8 @@ fn backup_places<'a>(drill: &'a Drill) -> Vec<&'a str> {
     let database = component_backed_up(drill).unwrap_or_default();
     let mut places: Vec<&str> = Vec::new();
     for policy in drill.plan.backups.values() {
-        if policy.of.iter().any(|component| component == database) {
+        // A replica is no backup store.
+        if policy.kind != BackupKind::Replica && policy.of.iter().any(|component| component == database) {
             places.extend(policy.places.iter().map(String::as_str));
         }
     }
@@ -205,11 +206,7 @@ pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
     if let Some(moving) = moving::of_database(drill)
         && moving.by == By::Wal
         && drill.twin.is_none()
-        && !drill
-            .plan
-            .backups
-            .values()
-            .any(|policy| policy.kind == crate::plan::BackupKind::Wal)
+        && !drill.plan.backups.values().any(|policy| policy.kind == BackupKind::Wal)
     {
         list.push("WAL shipping is the scenario's: the plan has no policy for it".to_owned());
     }

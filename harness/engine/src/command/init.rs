@@ -47,7 +47,10 @@ pub fn run(init: &Init) -> Result<u8, Failure> {
         println!("wrote {}", path.display());
     }
     let scenario = init.directory.join("scenario.yaml");
-    println!("\ncheck: firedrill scenario check {0}\nrun:   firedrill run {0}", scenario.display());
+    println!(
+        "\ncheck: firedrill scenario check {0}\nrun:   firedrill run {0}",
+        scenario.display()
+    );
     Ok(0)
 }
 

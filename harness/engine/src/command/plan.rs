@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Subcommand;
 use firedrill_core::terms::Status;
 use tabled::builder::Builder;
+use tabled::settings::object::Columns;
 use tabled::settings::{Style, Width};
 
 use super::Failure;
@@ -157,6 +158,8 @@ pub(super) fn print(json: bool, value: &serde_json::Value, table: Builder) {
         return;
     }
     let mut table = table.build();
-    table.with(Style::blank()).with(Width::wrap(140).keep_words(true));
+    // The first columns hold names that one copies; only the last may wrap.
+    table.with(Style::blank());
+    table.modify(Columns::last(), Width::wrap(70).keep_words(true));
     println!("{table}");
 }

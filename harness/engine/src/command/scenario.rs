@@ -53,7 +53,11 @@ fn list(json: bool) -> Result<u8, Failure> {
         };
         row(shipped.name.to_owned(), scenario.expect.exit, &scenario.summary);
         for (twin, differs) in &scenario.twins {
-            row(format!("{}:{twin}", shipped.name), differs.expect.exit, &differs.summary);
+            row(
+                format!("{}:{twin}", shipped.name),
+                differs.expect.exit,
+                &differs.summary,
+            );
         }
     }
     print(json, &rows.into(), table);
@@ -105,7 +109,10 @@ fn targets(terms: &Terms) -> Builder {
     }
     for tier in &terms.tiers {
         for limit in &tier.max_downtime {
-            row(&format!("downtime of tier {} ({})", tier.level, tier.services.join(", ")), limit);
+            row(
+                &format!("downtime of tier {} ({})", tier.level, tier.services.join(", ")),
+                limit,
+            );
         }
     }
     table
@@ -120,7 +127,11 @@ fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
             Ok(loaded) => {
                 let mut found = examine(&loaded.plan.value, &loaded.scenario.value);
                 if let Err(unsound) = resolve(&loaded.plan.value, &loaded.scenario.value, loaded.twin.as_deref()) {
-                    let new: Vec<_> = unsound.scenario.into_iter().filter(|one| !found.contains(one)).collect();
+                    let new: Vec<_> = unsound
+                        .scenario
+                        .into_iter()
+                        .filter(|one| !found.contains(one))
+                        .collect();
                     found.extend(new);
                 }
                 if found.iter().any(|mistake| mistake.severity == Severity::Error) {
