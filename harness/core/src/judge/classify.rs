@@ -14,7 +14,7 @@ use super::key::{Fate, KeyCounts, Version, settle};
 use crate::terms::Domain;
 
 /// Operations per bucket aimed at: what fits into a core's own cache.
-const BUCKET: usize = 8_192;
+const BUCKET: usize = 2_048;
 /// More buckets than this no longer write in streams.
 const BUCKETS_MAX: usize = 1 << 15;
 
@@ -129,8 +129,8 @@ struct Entry {
 }
 
 impl Entry {
-    fn order(&self) -> (u16, u64, u64) {
-        (self.space, self.key, self.tail)
+    fn order(&self) -> (u64, u16, u64) {
+        (self.key, self.space, self.tail)
     }
 
     fn version(&self) -> u32 {
@@ -198,22 +198,24 @@ pub fn classify(ground: &Ground, operations: &[Operation], found: &[FoundRow]) -
         let mixed = (key ^ (u64::from(space) << 47)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         if bits == 0 { 0 } else { (mixed >> (64 - bits)) as usize }
     };
+    let unknown_class = std::cell::Cell::new(0_u64);
     let dealt = Dealt::deal(operations.len(), buckets, |index| {
         let operation = &operations[index];
-        let slot = ground.slot(operation.class)?;
+        let Some(slot) = ground.slot(operation.class) else {
+            unknown_class.set(unknown_class.get() + 1);
+            return None;
+        };
         let counts = operation.kind != OperationKind::Read
             || (operation.outcome == OperationOutcome::Acked && operation.version > 0);
         counts.then(|| bucket(slot.space, operation.key))
     });
+    // Dealing looks at each operation twice.
+    classified.unknown_class = unknown_class.get() / 2;
     let rows = Dealt::deal(found.len(), buckets, |index| {
         let row = &found[index];
         let part = ground.part(*ground.spaces.get(&row.space)?)?;
         (part.serving == Some(row.incarnation)).then(|| bucket(row.space, row.key))
     });
-    classified.unknown_class = operations
-        .iter()
-        .filter(|operation| ground.slot(operation.class).is_none())
-        .count() as u64;
     classified.unknown_space = found
         .iter()
         .filter(|row| !ground.spaces.contains_key(&row.space))
@@ -269,15 +271,15 @@ impl Keys<'_> {
     fn settle_bucket(&mut self, entries: &[Entry], rows: &[Entry], out: &mut Classified) {
         let (mut at, mut row_at) = (0, 0);
         while at < entries.len() || row_at < rows.len() {
-            let next = entries.get(at).map(|entry| (entry.space, entry.key));
-            let next_row = rows.get(row_at).map(|entry| (entry.space, entry.key));
+            let next = entries.get(at).map(|entry| (entry.key, entry.space));
+            let next_row = rows.get(row_at).map(|entry| (entry.key, entry.space));
             let Some(key) = next.into_iter().chain(next_row).min() else {
                 return;
             };
-            let same = |entry: &&Entry| (entry.space, entry.key) == key;
+            let same = |entry: &&Entry| (entry.key, entry.space) == key;
             let until = at + entries[at..].iter().take_while(same).count();
             let row_until = row_at + rows[row_at..].iter().take_while(same).count();
-            self.settle_key(key.0, &entries[at..until], &rows[row_at..row_until], out);
+            self.settle_key(key.1, &entries[at..until], &rows[row_at..row_until], out);
             (at, row_at) = (until, row_until);
         }
     }

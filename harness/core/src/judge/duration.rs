@@ -91,6 +91,6 @@ mod tests {
         }
         assert_eq!(bytes(12 << 20), "12 MiB");
         assert_eq!(bytes(u64::MAX), "16777215 TiB");
-        assert_eq!(words(i128::MIN).is_empty(), false);
+        assert!(!words(i128::MIN).is_empty());
     }
 }

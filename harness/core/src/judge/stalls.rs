@@ -71,11 +71,6 @@ impl Stalls {
         self.widen(Stamp::at(instant))
     }
 
-    /// Whether a span of drill time touches a stall.
-    pub(crate) fn touch(&self, span: Stamp) -> bool {
-        self.list.iter().any(|stall| stall.touches(span))
-    }
-
     /// The first instant whose widened late edge is no longer before `edge`: all instants below it are.
     pub(crate) fn certainly_before(&self, edge: Nanos) -> Nanos {
         self.list
