@@ -1,10 +1,10 @@
 //! How figures and words of a verdict are written, the same in every rendering.
 
-use firedrill_core::event::{CheckOutcome, StepEdge};
+use firedrill_core::event::StepEdge;
 use firedrill_core::stamp::{Nanos, Stamp};
-use firedrill_core::terms::{Comparator, Limit};
+use firedrill_core::terms::{Comparator, Limit, Status};
+use crate::words;
 use firedrill_core::verdict::{Achieved, Finding, Outcome, Span, Verdict};
-use firedrill_core::words;
 
 /// PASS, FAIL, INCONCLUSIVE.
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
@@ -30,15 +30,15 @@ pub(crate) fn limit(limit: &Limit) -> String {
         Comparator::Below => "<",
         Comparator::AtMost => "<=",
     };
-    if limit.plan == 0 { format!("{comparator} 0") } else { format!("{comparator} {}", words::duration(limit.plan)) }
+    if limit.plan == 0 { format!("{comparator} 0") } else { format!("{comparator} {}", words(limit.plan)) }
 }
 
 /// `1 min 12 s .. 2 min 03 s`, or one figure where the bounds agree.
 pub(crate) fn span(span: &Span) -> String {
     match span.upper {
-        Some(upper) if upper == span.lower => words::duration(upper),
-        Some(upper) => format!("{} .. {}", words::duration(span.lower), words::duration(upper)),
-        None => format!("at least {}", words::duration(span.lower)),
+        Some(upper) if upper == span.lower => words(upper),
+        Some(upper) => format!("{} .. {}", words(span.lower), words(upper)),
+        None => format!("at least {}", words(span.lower)),
     }
 }
 
@@ -58,8 +58,8 @@ pub(crate) fn achieved(finding: &Finding) -> String {
 /// `13 min 02 s`, negative when missed.
 pub(crate) fn margin(finding: &Finding) -> String {
     match finding.margin {
-        Some(margin) if margin < 0 => format!("-{}", words::duration(margin.saturating_neg())),
-        Some(margin) => words::duration(margin),
+        Some(margin) if margin < 0 => format!("-{}", words(margin.saturating_neg())),
+        Some(margin) => words(margin),
         None => String::new(),
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn margin(finding: &Finding) -> String {
 /// Drill time of a stamp since the strike (or since the first moment): `+ 3.4 s`.
 pub(crate) fn since(origin: Nanos, stamp: Stamp) -> String {
     let at = stamp.late - origin;
-    if at < 0 { format!("-{}", words::duration(-at)) } else { format!("+{}", words::duration(at)) }
+    if at < 0 { format!("-{}", words(-at)) } else { format!("+{}", words(at)) }
 }
 
 /// The origin that times of a report count from: the strike, else the first known moment.
@@ -114,12 +114,11 @@ pub(crate) fn step(edge: StepEdge) -> &'static str {
     }
 }
 
-/// What a check said.
-#[allow(dead_code)]
-pub(crate) fn check(outcome: CheckOutcome) -> &'static str {
-    match outcome {
-        CheckOutcome::Passed => "passed",
-        CheckOutcome::Failed => "failed",
-        CheckOutcome::NotRun => "did not run",
+/// Whether a figure stands in the plan.
+pub(crate) fn status(status: Status) -> &'static str {
+    match status {
+        Status::Stated => "stated",
+        Status::Derived => "derived",
+        Status::Assumed => "assumed",
     }
 }

@@ -19,6 +19,11 @@ pub use junit::junit;
 pub use markdown::markdown;
 pub use text::text;
 
+/// A duration as people read it; nanoseconds.
+pub(crate) fn words(nanos: firedrill_core::stamp::Nanos) -> String {
+    firedrill_core::judge::duration::words(i128::from(nanos))
+}
+
 /// A judged run, as every rendering takes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {

@@ -1,11 +1,10 @@
 //! The closing table of a terminal: the verdict first, then each target, then what stands behind it.
 
 use firedrill_core::verdict::Outcome;
-use firedrill_core::words;
 use tabled::builder::Builder;
 use tabled::settings::{Modify, Style, Width, object::Columns};
 
-use crate::{Report, figure};
+use crate::{Report, figure, words};
 
 /// Renders the run for people at a terminal, without colours.
 #[must_use]
@@ -50,7 +49,7 @@ pub fn text(report: &Report<'_>) -> String {
         });
         line(&format!("outage: {} of plan time{}", figure::span(outage), share.unwrap_or_default()));
     }
-    line(&format!("every figure on the plan clock is widened by {} on both sides", words::duration(verdict.quantum)));
+    line(&format!("every figure on the plan clock is widened by {} on both sides", words(verdict.quantum)));
     out
 }
 

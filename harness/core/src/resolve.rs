@@ -17,9 +17,9 @@ mod moving;
 mod scope;
 mod soundness;
 mod steps;
-mod tiers;
 #[cfg(test)]
 mod tests;
+mod tiers;
 
 pub use limits::DEFAULT_CHECKS;
 pub use tiers::SAMPLE_SERVICES;

@@ -2,6 +2,7 @@
 //! arrived in the archive. From this the strike is timed, the quantum is measured, and a declared recovery point is
 //! placed in time.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ const LOOK: &str = "SELECT coalesce(a.last_archived_wal, ''), pg_walfile_name(pg
 pub struct ArchiveWatch {
     task: JoinHandle<()>,
     archived: Arc<Mutex<Vec<Nanos>>>,
+    push_max: Arc<AtomicI64>,
 }
 
 impl ArchiveWatch {
@@ -31,6 +33,8 @@ impl ArchiveWatch {
     pub fn start(client: Client, recorder: Recorder, component: String, incarnation: u16) -> ArchiveWatch {
         let archived = Arc::new(Mutex::new(Vec::new()));
         let completions = Arc::clone(&archived);
+        let push_max = Arc::new(AtomicI64::new(0));
+        let longest = Arc::clone(&push_max);
         let task = tokio::spawn(async move {
             let mut watch = Watch { component, incarnation, ..Watch::default() };
             loop {
@@ -45,6 +49,9 @@ impl ArchiveWatch {
                 };
                 let (events, completed) = watch.look(seen);
                 for (stamp, event) in events {
+                    if let Event::Delay { drill, .. } = &event {
+                        longest.fetch_max(*drill, Ordering::Relaxed);
+                    }
                     recorder.record(stamp, event);
                 }
                 if let Some(at) = completed {
@@ -53,7 +60,13 @@ impl ArchiveWatch {
                 tokio::time::sleep(PERIOD).await;
             }
         });
-        ArchiveWatch { task, archived }
+        ArchiveWatch { task, archived, push_max }
+    }
+
+    /// The longest time from a full segment to its arrival in the archive, drill nanoseconds.
+    #[must_use]
+    pub fn push_max(&self) -> Nanos {
+        self.push_max.load(Ordering::Relaxed)
     }
 
     /// When segments had arrived in the archive, drill nanoseconds, oldest first.

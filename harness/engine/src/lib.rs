@@ -12,7 +12,6 @@ pub mod drill;
 pub mod dumps;
 pub mod fault;
 pub mod heartbeat;
-pub mod host;
 pub mod judged;
 pub mod library;
 pub mod recorder;

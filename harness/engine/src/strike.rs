@@ -10,6 +10,8 @@ use firedrill_core::stamp::{MILLISECOND, Nanos};
 pub struct Backups {
     /// Completions of restorable points (the kind the procedure restores from), oldest first.
     pub restorable: Vec<Nanos>,
+    /// The longest time that one took from full to complete: what was cut off by the strike is stored all the same.
+    pub push_max: Nanos,
     /// Start of the next dump or base backup on the harness's own schedule.
     pub next_start: Option<Nanos>,
 }
@@ -23,7 +25,7 @@ pub struct Planned {
     pub inputs: BTreeMap<String, String>,
 }
 
-/// How long before the next restorable point the fault is injected.
+/// How long before the next restorable point begins to be stored the fault is injected.
 const LEAD: Nanos = 60 * MILLISECOND;
 
 /// Resolves the rule. `not_before` is when steady has lasted long enough, `steady_from` when it began, `draw` a
@@ -42,11 +44,13 @@ pub fn plan(rule: &Strike, backups: &Backups, steady_from: Nanos, not_before: Na
             } else if let (Some(last), Some(cycle)) = (backups.restorable.last(), cycle) {
                 inputs.insert("last_restorable_ns".into(), last.to_string());
                 inputs.insert("median_cycle_ns".into(), cycle.to_string());
+                inputs.insert("longest_push_ns".into(), backups.push_max.to_string());
+                let lead = LEAD + backups.push_max;
                 let mut next = last + cycle;
-                while next - LEAD < not_before {
+                while next - lead < not_before {
                     next += cycle;
                 }
-                next - LEAD
+                next - lead
             } else {
                 inputs.insert("no_cycle_seen".into(), "true".into());
                 not_before
@@ -85,7 +89,7 @@ mod tests {
 
     #[test]
     fn worst_for_rpo_strikes_just_before_the_next_segment_after_steady() {
-        let backups = Backups { restorable: vec![S, 2 * S, 3 * S, 4 * S], next_start: None };
+        let backups = Backups { restorable: vec![S, 2 * S, 3 * S, 4 * S], ..Backups::default() };
         let planned = plan(&Strike::WorstForRpo, &backups, 0, 9 * S / 2, 60, 0);
         assert_eq!(planned.at, 5 * S - LEAD);
         let later = plan(&Strike::WorstForRpo, &backups, 0, 5 * S, 60, 0);
@@ -93,15 +97,21 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_on_its_way_must_not_arrive_after_the_strike() {
+        let backups = Backups { restorable: vec![S, 2 * S, 3 * S], push_max: S / 4, next_start: None };
+        assert_eq!(plan(&Strike::WorstForRpo, &backups, 0, 3 * S, 60, 0).at, 4 * S - S / 4 - LEAD);
+    }
+
+    #[test]
     fn worst_for_rpo_with_dumps_strikes_before_the_next_one_starts() {
-        let backups = Backups { restorable: vec![S], next_start: Some(11 * S) };
+        let backups = Backups { restorable: vec![S], next_start: Some(11 * S), ..Backups::default() };
         assert_eq!(plan(&Strike::WorstForRpo, &backups, 0, 2 * S, 60, 0).at, 11 * S - LEAD);
     }
 
     #[test]
     fn a_strike_never_comes_before_steady_has_lasted() {
         for rule in [Strike::WorstForRpo, Strike::WorstForRto, Strike::Random, Strike::At("1 s".parse().unwrap())] {
-            let backups = Backups { restorable: vec![S, 2 * S], next_start: Some(3 * S) };
+            let backups = Backups { restorable: vec![S, 2 * S], next_start: Some(3 * S), ..Backups::default() };
             assert!(plan(&rule, &backups, 0, 10 * S, 60, 77).at >= 10 * S - LEAD, "{rule:?}");
         }
     }

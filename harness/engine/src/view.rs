@@ -9,7 +9,7 @@ use firedrill_core::PlanClock;
 use firedrill_core::clock::{Credit, Rate};
 use firedrill_core::event::{CheckOutcome, Edge, Event, FaultEdge, Phase, StepEdge};
 use firedrill_core::stamp::{Nanos, SECOND, Stamp};
-use firedrill_core::words;
+
 use firedrill_load::{Live, now};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -125,14 +125,17 @@ impl View {
         }
         let mut parts = Vec::new();
         if let Some(live) = live {
-            parts.push(format!("{} op/s", live.acked_per_second));
-            parts.push(format!("{} errors/s", live.errors_per_second));
-            parts.push(format!("p99 {}", words::duration(live.p99)));
+            let acked: u64 = live.tiers.iter().map(|tier| tier.acked_per_second).sum();
+            let errors: u64 = live.tiers.iter().map(|tier| tier.errors_per_second).sum();
+            let p99 = live.tiers.iter().map(|tier| tier.p99).max().unwrap_or(0);
+            parts.push(format!("{acked} op/s"));
+            parts.push(format!("{errors} errors/s"));
+            parts.push(format!("p99 {}", words(i64::try_from(p99).unwrap_or(i64::MAX))));
         }
         if let Some(struck) = self.struck.filter(|_| !self.released) {
             let clock = PlanClock::new(self.rates.clone(), self.credits.clone());
             let since = clock.plan_at(now()) - clock.plan_at(struck);
-            parts.push(format!("{} since the strike on the plan clock", words::duration(clamp(since))));
+            parts.push(format!("{} since the strike on the plan clock", words(clamp(since))));
         }
         let message = parts.join("  ");
         if self.terminal {
@@ -141,6 +144,10 @@ impl View {
             self.line(now(), &format!("        {message}"));
         }
     }
+}
+
+fn words(nanos: Nanos) -> String {
+    firedrill_core::judge::duration::words(i128::from(nanos))
 }
 
 fn clamp(value: i128) -> Nanos {
@@ -156,7 +163,7 @@ fn story(event: &Event) -> Option<String> {
         Event::Fault { name, edge: FaultEdge::NotProved, .. } => format!("fault    {name}: NOT proved"),
         Event::Fault { name, edge: FaultEdge::NotHolding, .. } => format!("fault    {name}: no longer holds"),
         Event::Alert { rule, kind, raised: true } => format!("alert    {rule} ({kind})"),
-        Event::Credit { plan, what } => format!("credit   {} for people: {what}", words::duration(*plan)),
+        Event::Credit { plan, what } => format!("credit   {} for people: {what}", words(*plan)),
         Event::OrderedByHarness {} => "alert    none came; the harness orders the recovery".into(),
         Event::RecoveryTarget { rule, value, .. } => format!("target   {rule}: {value}"),
         Event::Step { name, action, edge: StepEdge::Begun, .. } => format!("step     {name}: {action}"),

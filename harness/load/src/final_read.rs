@@ -158,12 +158,12 @@ async fn read_space(
     };
     let client = &attended.client;
     let counted = client
-        .query_one(&format!("SELECT count(*) FROM {name}"), &[])
+        .query_one(&format!("SELECT count(*) FROM {name} WHERE key >= 0"), &[])
         .await
         .map_err(read.config.failed(&what))?;
     let counted: i64 = counted.try_get(0).map_err(read.config.failed(&what))?;
     let columns = if space.objects { ", object, bytes, sha256" } else { "" };
-    let text = format!("SELECT key, version, body{columns} FROM {name}");
+    let text = format!("SELECT key, version, body{columns} FROM {name} WHERE key >= 0");
     let none: [&(dyn ToSql + Sync); 0] = [];
     let stream = client.query_raw(&text, none).await.map_err(read.config.failed(&what))?;
     pin_mut!(stream);

@@ -9,6 +9,7 @@ use super::classify::Classified;
 use super::duration::{count, words};
 use super::facts::Facts;
 use super::finding::plain;
+use super::ground::Part;
 use super::key::Fate;
 
 /// A point that samples place within this much drill time counts as placed: what lies between is part of the loss
@@ -101,7 +102,11 @@ fn finding(
     let (mut lost, mut open_writes, mut wide) = (0_u64, 0_u64, false);
     let mut story = Vec::new();
     for (_, source, point) in points {
-        let placed = place(facts, *source, *point);
+        let mut placed = place(facts, *source, *point);
+        if placed.possible.is_none() {
+            // No sample lies beyond the point: it is no later than the end of what its source acknowledged.
+            placed.possible = last_ack(classified, operations, part, placed.source).map(|at| at.max(placed.certain).saturating_add(1));
+        }
         let before = facts.stalls.certainly_before(placed.certain);
         let width = placed
             .possible
@@ -145,6 +150,15 @@ fn finding(
         (0, false) => Outcome::Pass,
     };
     make(outcome, achieved, because)
+}
+
+/// When a life of the data acknowledged its last write.
+fn last_ack(classified: &Classified, operations: &[Operation], part: &Part, source: u16) -> Option<Nanos> {
+    classified
+        .writes(operations)
+        .filter(|write| part.lineage.life(write.operation).is_some_and(|life| life.0 == source))
+        .map(|write| write.acked)
+        .max()
 }
 
 fn place(facts: &Facts<'_>, source: u16, point: Point) -> Placed {

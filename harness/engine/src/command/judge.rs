@@ -38,9 +38,11 @@ pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
     print(&run, cli)?;
     if !others.is_empty() {
         return Err(Failure::Input(miette::miette!(
-            help = "the run was recorded by `{}`, this is firedrill {}; judge it with the version that recorded it, or look at what differs with --output DIR",
-            run.judged.verdict.program,
-            env!("CARGO_PKG_VERSION"),
+            help = format!(
+                "the run was recorded by `{}`, this is firedrill {}; judge it with the version that recorded it, or look at what differs with --output DIR",
+                run.judged.verdict.program,
+                env!("CARGO_PKG_VERSION")
+            ),
             "the evidence is whole, but {} stored in {} is not what it leads to",
             others.join(", "),
             judge.run.display(),

@@ -158,11 +158,11 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
         None => Ok(true),
         Some(Ok(())) if problems.is_empty() => Ok(false),
         Some(Ok(())) => Err(Failure::Harness(miette::miette!(
-            help = "see `firedrill clean`; the evidence is in {}", directory.display(),
+            help = format!("see `firedrill clean`; the evidence is in {}", directory.display()),
             "the drill could not be cleaned up"
         ))),
         Some(Err(error)) => Err(Failure::Harness(miette::miette!(
-            help = "what happened up to then is in {}; the services' logs are in its logs/", directory.display(),
+            help = format!("what happened up to then is in {}; the services' logs are in its logs/", directory.display()),
             "the drill could not be played: {error}"
         ))),
     }

@@ -22,7 +22,6 @@ use firedrill_respond::{Application, Backups, Monitor, MonitorEndpoints, Monitor
 use tokio_postgres::{Client, NoTls};
 
 use super::{Drill, DrillError, nanos};
-use crate::host::DatabaseOnStage;
 use crate::stage::{CLIENTS, FILES_BUCKET, MONITOR};
 
 /// Where the archive of a primary goes whose backups are those of an empty cluster.
@@ -274,7 +273,7 @@ impl Drill {
             }
         }
         for (name, host) in &stage.postgres {
-            team.give_service(name, Operated::Database(Arc::new(DatabaseOnStage::new(Arc::clone(host)))));
+            team.give_service(name, Operated::Database(Arc::clone(host) as _));
         }
         for (name, host) in &stage.stores {
             team.give_service(name, Operated::Other(Arc::clone(host) as Arc<dyn Lifecycle>));

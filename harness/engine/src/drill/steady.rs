@@ -38,9 +38,10 @@ impl Drill {
             self.break_archive().await?;
         }
         // A last look at the cycle of backups, as late as it can still be acted on.
-        self.watch_until(not_before - 300 * MILLISECOND).await?;
+        self.watch_until(not_before - 700 * MILLISECOND).await?;
         let backups = strike::Backups {
             restorable: self.archive.as_ref().map(|watch| watch.completions()).unwrap_or_default(),
+            push_max: self.archive.as_ref().map_or(0, |watch| watch.push_max()),
             next_start: self.dumps.as_ref().and_then(|dumps| dumps.next_start()),
         };
         let draw = self.script.seed.rotate_left(17) ^ 0x9E37_79B9_7F4A_7C15;

@@ -41,8 +41,8 @@ impl Drill {
     /// Waits until every tier has been good for the stability window, or until it is too late for that.
     async fn wait_for_service(&self, ended: Nanos) -> Result<(), DrillError> {
         let terms = &self.script.terms;
-        // The load's own figures are those of its last whole second: a window needs one on each side.
-        let wanted = terms.stability + 3 * SECOND;
+        // The load's own figures are those of its last whole second: what they call good has been so for a second.
+        let wanted = terms.stability + SECOND / 2;
         let too_late = ended + terms.settle + wanted;
         let mut good_since = None;
         loop {

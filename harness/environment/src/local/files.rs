@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const READ_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -75,6 +76,14 @@ pub(crate) async fn write_at(place: PathBuf, offset: u64, bytes: Vec<u8>) -> Res
 }
 
 pub(crate) async fn remove(place: PathBuf) -> Result<()> {
+    let place = match set_aside(&place) {
+        // Gone from where it was at once, as a disk that is lost is; giving the blocks back takes longer.
+        Some(aside) => {
+            tokio::task::spawn_blocking(move || fs::remove_dir_all(aside));
+            return Ok(());
+        }
+        None => place,
+    };
     blocking("remove", place, |path| {
         // A living service may write a new file while its directory is taken away: go on until it is gone.
         for _ in 0..100 {
@@ -97,6 +106,19 @@ pub(crate) async fn remove(place: PathBuf) -> Result<()> {
         ))
     })
     .await
+}
+
+/// Moves a directory out of its place, to a name of its own beside it.
+fn set_aside(place: &Path) -> Option<PathBuf> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    if !place.symlink_metadata().ok()?.is_dir() {
+        return None;
+    }
+    let mut name = place.file_name()?.to_owned();
+    name.push(format!(".lost-{}", NUMBER.fetch_add(1, Ordering::Relaxed)));
+    let aside = place.with_file_name(name);
+    fs::rename(place, &aside).ok()?;
+    Some(aside)
 }
 
 pub(crate) async fn sync(place: PathBuf) -> Result<()> {
