@@ -124,6 +124,8 @@ pub struct Drill {
     incarnation: u16,
     steady_from: Nanos,
     struck: Option<Stamp>,
+    /// The striking fault was seen by the harness's own probe.
+    proved: bool,
 }
 
 impl Drill {
@@ -156,6 +158,7 @@ impl Drill {
             incarnation: 0,
             steady_from: 0,
             struck: None,
+            proved: false,
         })
     }
 

@@ -19,6 +19,9 @@ pub(crate) enum Fate {
     Lost = 2,
     /// Another incarnation may have overwritten it after losing it.
     Possibly = 3,
+    /// Kept as far as an absent row tells: the newest delete took effect, or the key was lost with its whole past. It is
+    /// not counted as lost, and proves nothing of what else must have been kept.
+    Presumed = 4,
 }
 
 /// One version of a key as the clients know it.
@@ -91,6 +94,11 @@ pub(crate) fn settle(versions: &mut [Version], rows: &[(u32, Content)], own_doma
         newest = absence(versions, versions.len());
     }
     descend(versions, newest);
+    if rows.is_empty() {
+        for version in versions.iter_mut().filter(|version| version.fate == Fate::Kept) {
+            version.fate = Fate::Presumed;
+        }
+    }
     if newest.is_some_and(|index| versions[index].acked.is_none()) {
         counts.recovered = 1;
     }

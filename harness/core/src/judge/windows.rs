@@ -247,7 +247,7 @@ impl Cell {
         if latency(operation) > term.thresholds.response {
             return;
         }
-        if queued && operation.kind != OperationKind::Read && fate != Fate::Kept {
+        if queued && operation.kind != OperationKind::Read && !matches!(fate, Fate::Kept | Fate::Presumed) {
             self.doubtful = self.doubtful.saturating_add(1);
         } else {
             self.good = self.good.saturating_add(1);

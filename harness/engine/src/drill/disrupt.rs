@@ -66,11 +66,20 @@ impl Drill {
             self.inject(index).await?
         };
         self.struck = Some(stamp);
+        self.note_the_end_of_a_life(index, stamp);
         // The monitor kept its scaled pace meanwhile: what it was spared counts in the quantum.
         let drill = stamp.late - stamp.early;
         self.recorder.record_now(Event::Delay { kind: DelayKind::Proof, drill });
         self.recorder.record_now(Event::Rate { rate: self.scale() });
         Ok(())
+    }
+
+    /// A database that is dead and without data acknowledges nothing any more, whoever does what.
+    fn note_the_end_of_a_life(&self, index: usize, struck: Stamp) {
+        let lost = matches!(&self.scenario().faults[index].inject, FaultKind::LoseData { service } if *service == self.database);
+        if lost && self.proved {
+            self.recorder.record(struck, Event::Fenced { incarnation: self.incarnation });
+        }
     }
 
     /// Injects one fault and waits until it is proved; the stamp reaches from invoked to proved.
@@ -87,6 +96,7 @@ impl Drill {
             let stamp = Stamp::new(asked, now());
             if proof.broken {
                 self.recorder.record(stamp, fault_event(fault, &scenario, FaultEdge::Proved, &proof.seen));
+                self.proved = self.script.scenario.faults[index].strikes;
                 return Ok(Stamp::new(early, stamp.late));
             }
             if stamp.late - early > PROOF_MAX {

@@ -9,6 +9,10 @@ use firedrill_load::now;
 use super::{Drill, DrillError, nanos, sleep_until};
 use crate::strike;
 
+/// So long before it is due the strike is settled.
+const PLANNED_AHEAD: Nanos = 40 * MILLISECOND;
+/// A strike that was put off for this long, since restorable points kept coming, comes all the same.
+const STRIKE_DELAY_MAX: Nanos = 60 * SECOND;
 /// Longer than any steady state of a drill: beyond it something is wrong with the scenario's figures.
 const STEADY_MAX: Nanos = 4 * 3600 * SECOND;
 
@@ -37,22 +41,33 @@ impl Drill {
             self.watch_until(broken).await?;
             self.break_archive().await?;
         }
-        // A last look at the cycle of backups, as late as it can still be acted on.
-        self.watch_until(not_before - 700 * MILLISECOND).await?;
-        let backups = strike::Backups {
-            restorable: self.archive.as_ref().map(|watch| watch.completions()).unwrap_or_default(),
-            push_max: self.archive.as_ref().map_or(0, |watch| watch.push_max()),
-            next_start: self.dumps.as_ref().and_then(|dumps| dumps.next_start()),
-        };
-        let draw = self.script.seed.rotate_left(17) ^ 0x9E37_79B9_7F4A_7C15;
-        let planned =
-            strike::plan(&self.scenario().strike, &backups, self.steady_from, not_before, self.scale(), draw);
+        let planned = self.wait_for_strike(not_before).await?;
         self.recorder.record_now(Event::Note {
             text: planned.inputs.iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", "),
         });
-        self.watch_until(planned.at).await?;
         self.judge_steady();
         Ok(planned.at)
+    }
+
+    /// Waits until the strike is due. It is planned anew with every restorable point that completes on the way, so that
+    /// a late one does not put the strike just behind it.
+    async fn wait_for_strike(&self, not_before: Nanos) -> Result<strike::Planned, DrillError> {
+        self.watch_until(not_before - SECOND).await?;
+        let draw = self.script.seed.rotate_left(17) ^ 0x9E37_79B9_7F4A_7C15;
+        loop {
+            self.still_recording()?;
+            let backups = strike::Backups {
+                restorable: self.archive.as_ref().map(|watch| watch.completions()).unwrap_or_default(),
+                push_max: self.archive.as_ref().map_or(0, |watch| watch.push_max()),
+                next_start: self.dumps.as_ref().and_then(|dumps| dumps.next_start()),
+            };
+            let planned =
+                strike::plan(&self.scenario().strike, &backups, self.steady_from, not_before, self.scale(), draw);
+            if planned.at - now() <= PLANNED_AHEAD || now() > not_before + STRIKE_DELAY_MAX {
+                return Ok(planned);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Waits until an instant, making sure twice a second that the evidence is still written.
@@ -90,9 +105,6 @@ impl Drill {
     }
 
     async fn begin_archive_watch(&mut self) -> Result<(), DrillError> {
-        if self.scenario().backup.wal.is_none() {
-            return Ok(());
-        }
         let client = self.session(&self.database).await?;
         let watch = crate::archive_watch::ArchiveWatch::start(
             client,

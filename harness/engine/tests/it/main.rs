@@ -1,3 +1,5 @@
 //! Integration tests of the `firedrill` binary and what it is made of, against real services of this machine.
 
+mod command;
+mod drills;
 mod environment;

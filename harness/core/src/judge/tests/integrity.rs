@@ -2,7 +2,7 @@
 
 use super::builder::*;
 use crate::event::{CheckOutcome, Coverage, Event, Point};
-use crate::ledger::{Content, OperationKind, OperationOutcome};
+use crate::ledger::{Content, Operation, OperationKind, OperationOutcome};
 use crate::stamp::Stamp;
 use crate::verdict::Outcome;
 
@@ -12,6 +12,18 @@ fn writers_that_go_on_after_recovery_make_no_hole() {
     run.lose(90_000, STRIKE);
     assert_eq!(run.judge().verdict.loss["database"].lost, 10);
     assert_eq!(run.of("hole.database"), Outcome::Pass);
+}
+
+#[test]
+fn a_key_that_came_and_went_after_the_recovery_point_makes_no_hole() {
+    let mut run = Run::plain();
+    run.lose(90_000, STRIKE);
+    // Written and deleted by the old life after the point: there is no row, as there is none of what was lost.
+    let delete = write(CANARY, 97_500, 2, 97_600, 0);
+    run.operations.push(write(CANARY, 97_500, 1, 97_500, 0));
+    run.operations.push(Operation { kind: OperationKind::Delete, ..delete });
+    assert_eq!(run.of("hole.database"), Outcome::Pass, "{:#?}", run.finding("hole.database"));
+    assert_eq!(run.judge().verdict.loss["database"].lost, 10);
 }
 
 #[test]
