@@ -68,7 +68,7 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             match &failure {
-                Failure::Input(report) | Failure::Harness(report) => eprintln!("{report:?}"),
+                Failure::Input(report) | Failure::Harness(report) => crate::view::say(&format!("{report:?}")),
                 Failure::Interrupted => {}
             }
             ExitCode::from(failure.exit_code())

@@ -1,7 +1,7 @@
 //! The live view: what the drill is doing, told from the history as it is written. It only consumes events; a run
 //! without a terminal gets the same story as plain lines.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,12 @@ pub enum Telling {
     Story,
     /// Every event.
     Everything,
+}
+
+/// Says a line on standard error. Never panics as `eprintln!` does where the terminal was closed: a drill that is ending
+/// must come to its end.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Where the numbers of the load come from, once it runs.
@@ -114,7 +120,7 @@ impl View {
         if self.terminal {
             self.bar.println(text);
         } else {
-            eprintln!("{text}");
+            say(&text);
         }
     }
 

@@ -99,11 +99,7 @@ pub(crate) fn sweep_runtime(path: &Path) -> Cleaned {
     // Processes and shared memory of another boot are gone, and their numbers mean others now.
     if remains.boot == process::boot() {
         let known = remains.clone();
-        let first = strays(path, &known);
-        ended = first.len();
-        for status in &first {
-            remains.note_all(crate::supervise::shared_memory_of(status.identity.pid));
-        }
+        ended = strays(path, &known).len();
         left = sweep::end_processes(&mut remains, || strays(path, &known), || {});
         if left == 0 {
             sweep::remove_shared_memory(&remains);

@@ -1,5 +1,8 @@
-//! The journal of a run: what must be cleaned up, on the disk before it exists, so that it can be cleaned up by
-//! another process after the supervisor itself was killed.
+//! The journal of a run: what must be cleaned up, written before it exists, so that it can be cleaned up by another
+//! process after the supervisor itself was killed.
+//!
+//! It is written through to the disk only where it must outlive the machine's power: processes and shared memory do not
+//! outlive it themselves, and on a busy disk each sync would hold up a start by seconds.
 
 use crate::process::Identity;
 use crate::shared_memory::SharedFile;
@@ -100,13 +103,16 @@ impl Journal {
         })
     }
 
-    /// Writes an entry through to the disk, unless it stands there already.
+    /// Writes an entry, unless it stands there already.
     pub(crate) fn write(&mut self, entry: Entry) -> io::Result<()> {
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
+        let outlives_power = matches!(entry, Entry::Directory { .. });
         if self.remains.note(entry) {
             self.file.write_all(&line)?;
-            self.file.sync_data()?;
+            if outlives_power {
+                self.file.sync_data()?;
+            }
         }
         Ok(())
     }

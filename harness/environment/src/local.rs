@@ -16,10 +16,14 @@ use crate::secret::Secret;
 use crate::supervisor::Supervisor;
 use crate::user::{Account, can_reach};
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{Read, Seek};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// How much of the supervisor's log goes into an error.
+const LOG_BYTES_MAX: u64 = 4096;
 
 /// Told in plain words what takes long, such as a download.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -91,23 +95,37 @@ impl Local {
     pub async fn open(options: LocalOptions) -> Result<Self> {
         let account = Account::choose()?;
         let build = crate::postgres::choose(&options.postgres, options.progress.as_ref()).await?;
-        let runtime = Runtime::create(account.as_ref())?;
-        let path = runtime.path.clone();
-        let (binary, build, logs) = match furnish(&path, &options, account.as_ref(), build) {
+        let path = Runtime::choose(account.as_ref())?;
+        let mut log = supervise_log(options.logs.as_deref())?;
+        let supervisor = Supervisor::start(
+            &options.binary,
+            &path.join(JOURNAL),
+            log.try_clone().map_err(EnvironmentError::io("cannot share the supervisor's log"))?,
+        )?;
+        // The first order, so that a supervisor that did not come up is noticed here.
+        if let Err(error) = supervisor.observe().await {
+            supervisor.end().await;
+            let mut said = String::new();
+            let _ = log.rewind().and_then(|()| log.take(LOG_BYTES_MAX).read_to_string(&mut said));
+            return Err(EnvironmentError::Start {
+                service: "supervise".into(),
+                reason: error.to_string(),
+                log: said,
+            });
+        }
+        let furnished = Runtime::share(&path)
+            .map_err(EnvironmentError::path("share the lease of", &path))
+            .and_then(|runtime| Ok((runtime, furnish(&path, &options, account.as_ref(), build)?, Secret::random()?)));
+        let (runtime, (binary, build, logs), password) = match furnished {
             Ok(furnished) => furnished,
             Err(error) => {
-                let _ = fs::remove_dir_all(&path);
+                supervisor.end().await;
                 return Err(error);
             }
         };
-        let started = Supervisor::start(&options.binary, &path.join(JOURNAL), &logs.join("supervise.log"));
-        let supervisor = match started {
-            Ok(supervisor) => supervisor,
-            Err(error) => {
-                let _ = fs::remove_dir_all(&path);
-                return Err(error);
-            }
-        };
+        if options.keep {
+            supervisor.hold().await?;
+        }
         let site = Site {
             runtime,
             supervisor,
@@ -115,24 +133,9 @@ impl Local {
             build,
             binary,
             logs,
-            password: Secret::random()?,
+            password,
             names: Mutex::new(HashSet::new()),
         };
-        // The first order, so that a supervisor that did not come up is noticed here.
-        let first = if options.keep {
-            site.supervisor.hold().await
-        } else {
-            site.supervisor.observe().await
-        };
-        if let Err(error) = first {
-            let log = service::tail(&site.logs.join("supervise.log"));
-            let _ = fs::remove_dir_all(&site.runtime.path);
-            return Err(EnvironmentError::Start {
-                service: "supervise".into(),
-                reason: error.to_string(),
-                log,
-            });
-        }
         Ok(Self {
             site: Arc::new(site),
             keep: options.keep,
@@ -267,6 +270,23 @@ impl Site {
     }
 }
 
+/// Where the supervisor complains: with the logs, or where there are none in a file without a name. The runtime directory
+/// is not there yet.
+fn supervise_log(logs: Option<&Path>) -> Result<File> {
+    let Some(logs) = logs else {
+        return tempfile::tempfile().map_err(EnvironmentError::io("cannot make a log for the supervisor"));
+    };
+    fs::create_dir_all(logs).map_err(EnvironmentError::path("make", logs))?;
+    let log = logs.join("supervise.log");
+    OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .mode(0o600)
+        .open(&log)
+        .map_err(EnvironmentError::path("open", &log))
+}
+
 /// Puts into a new runtime directory what services need there: the binary, a Postgres they can reach, a place for logs.
 fn furnish(
     runtime: &Path,
@@ -303,7 +323,6 @@ fn furnish(
     };
     let logs = match &options.logs {
         Some(logs) => {
-            fs::create_dir_all(logs).map_err(EnvironmentError::path("make", logs))?;
             logs.canonicalize().map_err(EnvironmentError::path("find", logs))?
         }
         None => directory("logs", 0o700)?,

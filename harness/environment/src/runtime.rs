@@ -4,8 +4,9 @@
 use crate::error::{EnvironmentError, Result};
 use crate::user::{Account, can_reach};
 use rustix::fs::{FlockOperation, flock};
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const PREFIX: &str = "fd-";
@@ -26,8 +27,9 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    /// Makes a new one that `account` can reach.
-    pub(crate) fn create(account: Option<&Account>) -> Result<Self> {
+    /// Where a new one may be made that `account` can reach. Nothing is made yet: the supervisor does that, so that
+    /// no directory is ever without someone to remove it.
+    pub(crate) fn choose(account: Option<&Account>) -> Result<PathBuf> {
         let parent = parents().into_iter().find(|parent| can_reach(account, parent)).ok_or_else(|| {
             EnvironmentError::Missing(
                 "no directory for the run's sockets: TMPDIR and /tmp are missing, longer than 48 bytes, or closed to the \
@@ -35,15 +37,16 @@ impl Runtime {
                     .into(),
             )
         })?;
-        let path = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .rand_bytes(RANDOM_CHARACTERS)
-            .tempdir_in(&parent)
-            .map_err(EnvironmentError::path("make a runtime directory in", &parent))?
-            .keep();
+        let random = crate::secret::random_hex(RANDOM_CHARACTERS / 2)?;
+        Ok(parent.join(format!("{PREFIX}{random}")))
+    }
+
+    /// Makes the directory, which must not exist, and its lease. What was made is removed again where that fails.
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
+        DirBuilder::new().mode(0o700).create(path)?;
         // The lease takes its name only once it is locked: who finds a lease that is free may clean.
         let lease = path.join("lease.new");
-        let file = OpenOptions::new()
+        let made = OpenOptions::new()
             .create_new(true)
             .write(true)
             .mode(0o600)
@@ -51,11 +54,29 @@ impl Runtime {
             .and_then(|file| {
                 flock(&file, FlockOperation::NonBlockingLockShared)?;
                 fs::rename(&lease, path.join(LEASE))?;
-                fs::set_permissions(&path, Permissions::from_mode(0o711))?;
+                fs::set_permissions(path, Permissions::from_mode(0o711))?;
                 Ok(file)
-            })
-            .map_err(EnvironmentError::path("make the lease of", &path))?;
-        Ok(Self { path, _lease: file })
+            });
+        match made {
+            Ok(file) => Ok(Self {
+                path: path.to_path_buf(),
+                _lease: file,
+            }),
+            Err(error) => {
+                let _ = fs::remove_dir_all(path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Shares one that lives.
+    pub(crate) fn share(path: &Path) -> io::Result<Self> {
+        let file = File::open(path.join(LEASE))?;
+        flock(&file, FlockOperation::NonBlockingLockShared)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            _lease: file,
+        })
     }
 }
 
@@ -66,13 +87,6 @@ pub(crate) fn parents() -> Vec<PathBuf> {
     parents.retain(|path| path.is_absolute() && path.is_dir() && path.as_os_str().len() <= PARENT_BYTES_MAX);
     parents.dedup();
     parents
-}
-
-/// Takes the shared lock on the lease of a runtime directory: the run lives for as long as the file is held.
-pub(crate) fn share_lease(runtime: &Path) -> std::io::Result<File> {
-    let file = File::open(runtime.join(LEASE))?;
-    flock(&file, FlockOperation::NonBlockingLockShared)?;
-    Ok(file)
 }
 
 /// A runtime directory found on the machine.
@@ -123,11 +137,12 @@ mod tests {
             Found::Live(known) => (known == path).then_some(true),
             Found::Dead(known, _) => (known == path).then_some(false),
         };
-        let runtime = Runtime::create(None).unwrap();
+        let runtime = Runtime::create(&Runtime::choose(None).unwrap()).unwrap();
         let path = runtime.path.clone();
         let look = || find().iter().find_map(|found| ours(found, &path));
         assert_eq!(look(), Some(true));
-        let second = share_lease(&path).unwrap();
+        let second = Runtime::share(&path).unwrap();
+        assert!(Runtime::create(&path).is_err());
         drop(runtime);
         assert_eq!(look(), Some(true));
         drop(second);

@@ -1,6 +1,7 @@
 //! `firedrill s3`: an S3 store on loopback over a directory, by s3s and s3s-fs. Every response tells which life of the
 //! store gave it, looked up in the data itself: a store whose data is lost must not pass for the old one.
 
+use crate::supervise::sweep::complain;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
 use hyper::service::{Service, service_fn};
@@ -147,7 +148,7 @@ pub fn s3_main(args: Vec<String>) -> ExitCode {
     let path = match args.as_slice() {
         [flag, path] if flag == "--config" => PathBuf::from(path),
         _ => {
-            eprintln!("s3 is started by firedrill itself: expected --config FILE");
+            complain(format_args!("s3 is started by firedrill itself: expected --config FILE"));
             return ExitCode::from(2);
         }
     };
@@ -162,7 +163,7 @@ pub fn s3_main(args: Vec<String>) -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("s3: {error}");
+            complain(format_args!("s3: {error}"));
             ExitCode::from(4)
         }
     }
@@ -261,7 +262,7 @@ async fn converse(stream: TcpStream, service: S3Service, root: Arc<Path>, mut en
             let mut response = match answering.await {
                 Ok(response) => response,
                 Err(error) => {
-                    eprintln!("s3: {error:?}");
+                    complain(format_args!("s3: {error:?}"));
                     let mut response = hyper::Response::new(s3s::Body::empty());
                     *response.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;
                     response

@@ -80,6 +80,25 @@ pub(crate) fn remove_segment(id: i32) -> bool {
         || quiet("perl", &["-e", "exit(defined(shmctl($ARGV[0], 0, 0)) ? 0 : 1)", &id])
 }
 
+/// The System V segments that a process has attached, as (id, key).
+pub(crate) fn attached_by(pid: i32) -> HashSet<(i32, i64)> {
+    fs::read_to_string(format!("/proc/{pid}/maps"))
+        .map(|maps| parse_attached(&maps))
+        .unwrap_or_default()
+}
+
+fn parse_attached(maps: &str) -> HashSet<(i32, i64)> {
+    maps.lines()
+        .filter_map(|line| {
+            // The kernel shows the segment's id as inode, and its key in the name.
+            let mut fields = line.split_ascii_whitespace().skip(4);
+            let id = fields.next()?.parse().ok()?;
+            let key = u32::from_str_radix(fields.next()?.strip_prefix("/SYSV")?, 16).ok()?;
+            Some((id, i64::from(key.cast_signed())))
+        })
+        .collect()
+}
+
 /// A file of /dev/shm, told apart from a later one of the same name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct SharedFile {
@@ -87,11 +106,22 @@ pub(crate) struct SharedFile {
     pub(crate) inode: u64,
 }
 
-/// The files of /dev/shm made by Postgres that a process maps.
+/// The files of /dev/shm made by Postgres that a process maps, or holds open since it is about to map them.
 pub(crate) fn mapped_by(pid: i32) -> HashSet<SharedFile> {
-    fs::read_to_string(format!("/proc/{pid}/maps"))
+    let mut files = fs::read_to_string(format!("/proc/{pid}/maps"))
         .map(|maps| parse_maps(&maps))
-        .unwrap_or_default()
+        .unwrap_or_default();
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    files.extend(open.filter_map(|entry| {
+        let path = fs::read_link(entry.path()).ok()?;
+        let name = path.strip_prefix(DIRECTORY).ok()?.to_str()?;
+        let inode = fs::metadata(entry.path()).ok()?.ino();
+        (name.starts_with(PREFIX) && !name.ends_with(" (deleted)")).then(|| SharedFile {
+            name: name.to_owned(),
+            inode,
+        })
+    }));
+    files
 }
 
 fn parse_maps(maps: &str) -> HashSet<SharedFile> {
@@ -195,6 +225,14 @@ mod tests {
         content[0] ^= 1;
         assert!(handles(&content).is_empty());
         assert!(handles(&[]).is_empty());
+    }
+
+    #[test]
+    fn maps_name_the_segments_by_id_and_key() {
+        let maps = "7f00-7f01 rw-s 00000000 00:01 393252  /SYSV0052ab77 (deleted)\n\
+                    7f00-7f01 rw-s 00000000 00:01 7  /SYSVfffffffb (deleted)\n\
+                    7f00-7f01 rw-s 00000000 00:01 8  /dev/zero (deleted)\n";
+        assert_eq!(parse_attached(maps), HashSet::from([(393_252, 0x52_ab77), (7, -5)]));
     }
 
     #[test]

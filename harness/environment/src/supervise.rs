@@ -9,12 +9,12 @@ pub(crate) mod sweep;
 pub(crate) mod wire;
 
 use crate::journal::{Entry, Journal};
-use crate::process::{self, Identity};
-use crate::runtime::{RELEASE, share_lease};
+use crate::process::{self, Identity, Status};
+use crate::runtime::{RELEASE, Runtime};
 use crate::shared_memory;
-use rustix::process::{WaitOptions, getpid, set_child_subreaper, setsid, wait};
-use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use rustix::process::{Signal, WaitOptions, getpid, set_child_subreaper, setsid, wait};
+use std::collections::{HashMap, HashSet};
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
+use sweep::complain;
 use wire::{Answer, Message, Order, Request, Spawn};
 
 /// How often children are collected; an exit is told at most this late.
@@ -33,14 +34,16 @@ const OBSERVE_EVERY: Duration = Duration::from_millis(500);
 /// Longest request.
 const REQUEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Runs `supervise --journal FILE`, where FILE lies in a runtime directory: serves the harness over standard input and
+/// Runs `supervise --journal FILE`: makes the runtime directory that FILE shall lie in, which must not exist, serves the harness over standard input and
 /// output until the input ends, then cleans up. Returns success when nothing was left behind.
 #[must_use]
 pub fn supervise_main(args: Vec<String>) -> ExitCode {
     let journal = match args.as_slice() {
         [flag, path] if flag == "--journal" => PathBuf::from(path),
         _ => {
-            eprintln!("supervise is started by firedrill itself: expected --journal FILE");
+            complain(format_args!(
+                "supervise is started by firedrill itself: expected --journal FILE"
+            ));
             return ExitCode::from(2);
         }
     };
@@ -48,18 +51,17 @@ pub fn supervise_main(args: Vec<String>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(4),
         Err(error) => {
-            eprintln!("supervise: {}: {error}", journal.display());
+            complain(format_args!("supervise: {}: {error}", journal.display()));
             ExitCode::from(4)
         }
     }
 }
 
 struct Supervise {
-    runtime: PathBuf,
+    runtime: Runtime,
     journal: Journal,
     requests: Receiver<Request>,
     children: HashMap<i32, Identity>,
-    _lease: File,
 }
 
 impl Supervise {
@@ -70,11 +72,10 @@ impl Supervise {
                 "the journal must lie in a runtime directory",
             )
         };
-        let runtime = journal_path
+        let place = journal_path
             .parent()
             .filter(|path| path.is_absolute())
-            .ok_or_else(invalid)?
-            .to_path_buf();
+            .ok_or_else(invalid)?;
         // A handler that does nothing, not SIG_IGN: children would inherit that.
         for signal in [1, 2, 3, 10, 12, 14, 15] {
             signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
@@ -82,47 +83,32 @@ impl Supervise {
         // Fails only where we lead a group already, which serves the same end.
         let _ = setsid();
         set_child_subreaper(Some(getpid()))?;
-        let lease = share_lease(&runtime)?;
-        let mut journal = Journal::create(journal_path)?;
         let us = Identity::of(getpid().as_raw_pid()).ok_or_else(|| io::Error::other("/proc is not mounted"))?;
         let since = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs();
-        journal.write(Entry::Run {
-            boot: process::boot(),
-            supervise: us,
-            since,
-        })?;
-        let (send, requests) = mpsc::sync_channel(64);
-        std::thread::Builder::new().name("requests".into()).spawn(move || {
-            let mut input = BufReader::new(io::stdin());
-            let mut line = Vec::new();
-            loop {
-                line.clear();
-                match input.by_ref().take(REQUEST_BYTES_MAX).read_until(b'\n', &mut line) {
-                    Ok(count) if count > 0 && line.ends_with(b"\n") => {}
-                    // The harness is gone.
-                    _ => return,
-                }
-                match serde_json::from_slice::<Request>(&line) {
-                    Ok(request) => {
-                        if send.send(request).is_err() {
-                            return;
-                        }
-                    }
-                    // Not its text: it may hold a secret.
-                    Err(error) => eprintln!("supervise: a request that cannot be read, at column {}", error.column()),
-                }
+        let runtime = Runtime::create(place)?;
+        let begun = Journal::create(journal_path).and_then(|mut journal| {
+            journal.write(Entry::Run {
+                boot: process::boot(),
+                supervise: us,
+                since,
+            })?;
+            Ok((journal, listen()?))
+        });
+        match begun {
+            Ok((journal, requests)) => Ok(Self {
+                runtime,
+                journal,
+                requests,
+                children: HashMap::new(),
+            }),
+            Err(error) => {
+                let _ = std::fs::remove_dir_all(place);
+                Err(error)
             }
-        })?;
-        Ok(Self {
-            runtime,
-            journal,
-            requests,
-            children: HashMap::new(),
-            _lease: lease,
-        })
+        }
     }
 
     fn serve(mut self) -> io::Result<bool> {
@@ -139,7 +125,7 @@ impl Supervise {
                 observed = Instant::now();
             }
         }
-        while self.journal.remains().hold && self.runtime.exists() && !self.runtime.join(RELEASE).exists() {
+        while self.journal.remains().hold && self.runtime.path.exists() && !self.runtime.path.join(RELEASE).exists() {
             std::thread::sleep(TICK * 10);
             self.collect();
             if observed.elapsed() >= OBSERVE_EVERY {
@@ -154,6 +140,7 @@ impl Supervise {
         let result = match request.order {
             Order::Spawn(spawn) => self.spawn(&spawn).map(Answer::Spawned),
             Order::Observe => self.observe().map(|()| Answer::Done),
+            Order::End(identity) => self.end(identity).map(|()| Answer::Done),
             Order::Register(path) if path.is_absolute() && path.parent().is_some() => {
                 self.journal.write(Entry::Directory { path }).map(|()| Answer::Done)
             }
@@ -224,42 +211,71 @@ impl Supervise {
 
     /// Writes down the shared memory that our clusters have now.
     fn observe(&mut self) -> io::Result<()> {
-        for pid in self.children.keys().copied().collect::<Vec<_>>() {
-            for entry in shared_memory_of(pid) {
-                self.journal.write(entry)?;
-            }
+        let all = process::descendants(getpid().as_raw_pid());
+        let servers: HashSet<i32> = all
+            .iter()
+            .map(|status| status.identity.pid)
+            .filter(|pid| is_postgres(*pid))
+            .collect();
+        // A child of a server maps what its parent does, and what it makes itself is listed there.
+        let first = |status: &&Status| servers.contains(&status.identity.pid) && !servers.contains(&status.parent);
+        for status in all.iter().filter(first) {
+            self.note(status.identity)?;
         }
         Ok(())
     }
 
-    fn finish(mut self) -> bool {
+    fn note(&mut self, identity: Identity) -> io::Result<()> {
+        self.journal.write(Entry::Process { identity })?;
+        for entry in shared_memory_of(identity.pid) {
+            self.journal.write(entry)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a process that we started, with all below it, once its shared memory is written down: `initdb` runs servers
+    /// of its own.
+    fn end(&mut self, identity: Identity) -> io::Result<()> {
+        if self.children.get(&identity.pid) != Some(&identity) {
+            return Ok(());
+        }
+        let tree = || {
+            let below = process::descendants(identity.pid);
+            identity.status().into_iter().chain(below).collect::<Vec<_>>()
+        };
+        sweep::freeze(tree);
+        let found = tree();
+        let noted = found.iter().try_for_each(|status| self.note(status.identity));
+        for status in &found {
+            let _ = status.identity.signal(Signal::KILL);
+        }
+        noted
+    }
+
+    fn finish(self) -> bool {
         let us = getpid().as_raw_pid();
         let mut remains = self.journal.remains().clone();
-        for status in process::descendants(us) {
-            remains.note_all(shared_memory_of(status.identity.pid));
-        }
-        let children = &mut self.children;
         let left = sweep::end_processes(
             &mut remains,
             || process::descendants(us),
-            || {
-                while let Ok(Some((pid, _))) = wait(WaitOptions::NOHANG) {
-                    children.remove(&pid.as_raw_pid());
-                }
-            },
+            || while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {},
         );
         if left > 0 {
-            eprintln!("supervise: {left} processes could not be ended");
+            complain(format_args!("supervise: {left} processes could not be ended"));
             return false;
         }
         sweep::remove_shared_memory(&remains);
-        sweep::remove_directories(&remains, &self.runtime)
+        sweep::remove_directories(&remains, &self.runtime.path)
     }
+}
+
+fn is_postgres(pid: i32) -> bool {
+    process::executable(pid).is_some_and(|program| program.file_name().is_some_and(|name| name == "postgres"))
 }
 
 /// The shared memory that a process of ours shows, if it is a postmaster or one of its children.
 pub(crate) fn shared_memory_of(pid: i32) -> Vec<Entry> {
-    if process::executable(pid).is_none_or(|program| program.file_name().is_none_or(|name| name != "postgres")) {
+    if !is_postgres(pid) {
         return Vec::new();
     }
     let mut entries: Vec<Entry> = shared_memory::mapped_by(pid)
@@ -267,8 +283,36 @@ pub(crate) fn shared_memory_of(pid: i32) -> Vec<Entry> {
         .map(|file| Entry::Shared { file })
         .collect();
     let segment = process::working_directory(pid).and_then(|data| shared_memory::segment_of(&data));
-    entries.extend(segment.map(|(id, key)| Entry::Segment { id, key }));
+    let segments = shared_memory::attached_by(pid).into_iter().chain(segment);
+    entries.extend(segments.map(|(id, key)| Entry::Segment { id, key }));
     entries
+}
+
+/// Reads the harness's requests in a thread of its own; the channel ends with the pipe.
+fn listen() -> io::Result<Receiver<Request>> {
+    let (send, requests) = mpsc::sync_channel(64);
+    std::thread::Builder::new().name("requests".into()).spawn(move || {
+        let mut input = BufReader::new(io::stdin());
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            match input.by_ref().take(REQUEST_BYTES_MAX).read_until(b'\n', &mut line) {
+                Ok(count) if count > 0 && line.ends_with(b"\n") => {}
+                // The harness is gone.
+                _ => return,
+            }
+            match serde_json::from_slice::<Request>(&line) {
+                Ok(request) => {
+                    if send.send(request).is_err() {
+                        return;
+                    }
+                }
+                // Not its text: it may hold a secret.
+                Err(error) => complain(format_args!("supervise: a request that cannot be read, at column {}", error.column())),
+            }
+        }
+    })?;
+    Ok(requests)
 }
 
 fn find_program(program: &Path) -> io::Result<PathBuf> {

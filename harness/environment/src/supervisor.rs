@@ -4,8 +4,7 @@ use crate::error::{EnvironmentError, Result};
 use crate::process::Identity;
 use crate::supervise::wire::{Answer, Message, Order, Request, Spawn};
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,21 +85,15 @@ fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
 }
 
 impl Supervisor {
-    /// Starts `binary supervise` with its journal in `runtime`; what it has to complain goes to `log`.
-    pub(crate) fn start(binary: &Path, journal: &Path, log: &Path) -> Result<Self> {
-        let stderr = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(log)
-            .map_err(EnvironmentError::path("open", log))?;
+    /// Starts `binary supervise`, which makes the directory of `journal`; what it has to complain goes to `log`.
+    pub(crate) fn start(binary: &Path, journal: &Path, log: File) -> Result<Self> {
         let mut child = Command::new(binary)
             .arg("supervise")
             .arg("--journal")
             .arg(journal)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(stderr)
+            .stderr(log)
             .kill_on_drop(false)
             .spawn()
             .map_err(EnvironmentError::path("start the supervisor from", binary))?;
@@ -127,6 +120,11 @@ impl Supervisor {
 
     pub(crate) async fn observe(&self) -> Result<()> {
         self.order(Order::Observe).await.map(|_| ())
+    }
+
+    /// Ends a process that it started, with all below it; what it had in shared memory goes with the run.
+    pub(crate) async fn end_tree(&self, identity: Identity) -> Result<()> {
+        self.order(Order::End(identity)).await.map(|_| ())
     }
 
     pub(crate) async fn register(&self, directory: &Path) -> Result<()> {

@@ -14,7 +14,7 @@ pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
     let run = match JudgedRun::read(&judge.run) {
         Ok(run) => run,
         Err(error @ EvidenceError::Open(_)) => {
-            eprintln!("firedrill: inconclusive: {error}");
+            crate::view::say(&format!("firedrill: inconclusive: {error}"));
             return Ok(error.exit_code());
         }
         Err(error) => return Err(Failure::Input(miette::miette!("{}: {error}", judge.run.display()))),
@@ -50,7 +50,7 @@ pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
     }
     if !cli.quiet {
         let stored = renderings.keys().filter(|name| run.digests.contains_key(**name)).count();
-        eprintln!("firedrill: evidence whole; {stored} stored renderings are byte for byte what it leads to");
+        crate::view::say(&format!("firedrill: evidence whole; {stored} stored renderings are byte for byte what it leads to"));
     }
     Ok(run.judged.verdict.exit_code())
 }

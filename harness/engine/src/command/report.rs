@@ -13,7 +13,7 @@ pub fn report(report: &Report, cli: &Cli) -> Result<u8, Failure> {
     match JudgedRun::read(&report.run) {
         Ok(run) => print(&run, cli).map(|()| 0),
         Err(error @ EvidenceError::Open(_)) => {
-            eprintln!("firedrill: inconclusive: {error}");
+            crate::view::say(&format!("firedrill: inconclusive: {error}"));
             Ok(error.exit_code())
         }
         Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", report.run.display()))),

@@ -18,7 +18,7 @@ use crate::judged::JudgedRun;
 use crate::library::{self, Loaded};
 use crate::recorder::Recorder;
 use crate::run_directory;
-use crate::view::{Telling, tell};
+use crate::view::{Telling, say, tell};
 
 /// Runs the command; its exit code is the verdict's.
 pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
@@ -69,15 +69,15 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
     let interrupted = play(script, &digest, cli)?;
     let judged = conclude(&directory)?;
     if interrupted {
-        eprintln!("firedrill: interrupted; the evidence up to then is in {}", directory.display());
+        say(&format!("firedrill: interrupted; the evidence up to then is in {}", directory.display()));
         return Err(Failure::Interrupted);
     }
     print(&judged, cli)?;
     on_ci(&judged);
     let verdict = &judged.judged.verdict;
     if !cli.quiet {
-        eprintln!("\nevidence and report: {}", directory.display());
-        eprintln!("judge it again:      firedrill judge {}", directory.display());
+        say(&format!("\nevidence and report: {}", directory.display()));
+        say(&format!("judge it again:      firedrill judge {}", directory.display()));
     }
     if run.expected {
         return hold_to_expectation(verdict, &expected.findings, expected.exit);
@@ -136,12 +136,17 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
             _ = interrupts.recv() => None,
         };
         if ended.is_none() && !cli.quiet {
-            eprintln!("firedrill: ending in order; once more to end at once");
+            say("firedrill: ending in order; once more to end at once");
         }
-        // A second Ctrl-C ends at once: what is left is the supervisor's to clean up.
+        // A second Ctrl-C ends at once: what is left is the supervisor's to clean up. The first may come only now.
+        let mut patience = u8::from(ended.is_some());
         let impatient = tokio::spawn(async move {
-            interrupts.recv().await;
-            std::process::exit(130);
+            while interrupts.recv().await.is_some() {
+                if patience == 0 {
+                    std::process::exit(130);
+                }
+                patience -= 1;
+            }
         });
         let problems = drill.take_down().await;
         impatient.abort();
@@ -152,7 +157,7 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
         Ok::<_, Failure>((ended, problems))
     })?;
     for problem in &problems {
-        eprintln!("firedrill: while cleaning up: {problem}");
+        say(&format!("firedrill: while cleaning up: {problem}"));
     }
     match ended {
         None => Ok(true),
@@ -230,12 +235,12 @@ fn on_ci(run: &JudgedRun) {
         .open(&summary)
         .and_then(|mut file| io::Write::write_all(&mut file, markdown.as_bytes()));
     if let Err(error) = appended {
-        eprintln!("firedrill: the step summary cannot be written: {error}");
+        say(&format!("firedrill: the step summary cannot be written: {error}"));
     }
     for finding in &run.judged.verdict.findings {
         if finding.outcome == firedrill_core::Outcome::Fail {
             let text = finding.because.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-            eprintln!("::error title={}::{text}", finding.title);
+            say(&format!("::error title={}::{text}", finding.title));
         }
     }
 }

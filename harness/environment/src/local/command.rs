@@ -1,13 +1,15 @@
 //! Commands that run where a service lives, under the supervisor like everything else.
 
+use super::Site;
 use super::service::Service;
 use crate::capability::{Invocation, Outcome};
 use crate::error::{EnvironmentError, Result};
-use crate::process;
+use crate::process::{self, Identity};
 use rustix::process::Signal;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of each stream is kept.
@@ -23,13 +25,18 @@ pub(crate) async fn run(service: &Service, invocation: Invocation, deadline: Dur
     let outcome = async {
         let running = service.site.supervisor.spawn(spawn).await?;
         // Also when the caller gives up waiting, nothing of the command goes on.
-        let guard = Guard(running.identity);
+        let guard = Guard {
+            site: Arc::clone(&service.site),
+            identity: running.identity,
+        };
         let exit = tokio::time::timeout(deadline, running.wait()).await;
-        let exit = exit.map_err(|_| EnvironmentError::Deadline {
-            what: what.clone(),
-            deadline,
-        })?;
-        drop(guard);
+        let Ok(exit) = exit else {
+            end(Arc::clone(&guard.site), guard.identity).await;
+            return Err(EnvironmentError::Deadline {
+                what: what.clone(),
+                deadline,
+            });
+        };
         Ok(Outcome {
             code: exit.code,
             stdout: last(&outputs[0]),
@@ -43,15 +50,31 @@ pub(crate) async fn run(service: &Service, invocation: Invocation, deadline: Dur
     outcome
 }
 
-struct Guard(process::Identity);
+/// Ends the command when dropped before its end.
+struct Guard {
+    site: Arc<Site>,
+    identity: Identity,
+}
+
+/// Ends a command with all that it started. Returns once it was told to end.
+async fn end(site: Arc<Site>, identity: Identity) {
+    let told = site.supervisor.end_tree(identity).await;
+    // Where the supervisor is gone.
+    if told.is_err() && identity.is_alive() {
+        let below = process::descendants(identity.pid);
+        for identity in std::iter::once(identity).chain(below.into_iter().map(|status| status.identity)) {
+            let _ = identity.signal(Signal::KILL);
+        }
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if self.0.is_alive() {
-            let below = process::descendants(self.0.pid);
-            for identity in std::iter::once(self.0).chain(below.into_iter().map(|status| status.identity)) {
-                let _ = identity.signal(Signal::KILL);
-            }
+        // Outside the runtime the harness is ending, and the supervisor ends everything.
+        if self.identity.is_alive()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(end(Arc::clone(&self.site), self.identity));
         }
     }
 }

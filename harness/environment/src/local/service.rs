@@ -163,6 +163,14 @@ impl Service {
 
     /// SIGKILL of every process, until there is none.
     pub(crate) async fn kill_all(&self) -> Result<()> {
+        let members = self.members();
+        if !members.is_empty() {
+            // Stopped first, so that none makes shared memory between the look and its end.
+            for member in &members {
+                let _ = member.identity.signal(Signal::STOP);
+            }
+            let _ = self.site.supervisor.observe().await;
+        }
         self.until("the end of its processes", || {
             let members = self.members();
             for member in &members {

@@ -21,6 +21,7 @@ const THESEUS_DEADLINE: Duration = Duration::from_secs(3);
 const ZONKY_DEADLINE: Duration = Duration::from_secs(180);
 /// How long another drill that is fetching is waited for.
 const LOCK_DEADLINE: Duration = Duration::from_secs(240);
+const STAGING: &str = ".unpack-";
 const RECORD: &str = "firedrill-build.json";
 
 /// What is fetched for a major: the version, and the SHA-256 of zonky's archive for x86_64 and aarch64.
@@ -109,6 +110,7 @@ pub async fn fetch(major: u32, progress: Option<&Progress>) -> Result<Build> {
     let pin = Pin::of(major)?;
     let cache = cache()?;
     let _lock = lock(&cache, &say).await?;
+    remove_torn(&cache);
     let directory = pin.directory(&cache);
     if let Some(build) = recorded(&directory) {
         return Ok(build);
@@ -166,9 +168,18 @@ pub async fn fetch(major: u32, progress: Option<&Progress>) -> Result<Build> {
     Ok(build)
 }
 
+/// Removes what a drill that was killed while unpacking left. Only under the lock: nobody else is unpacking.
+fn remove_torn(cache: &Path) {
+    for entry in fs::read_dir(cache).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(STAGING) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 async fn unpack(url: &str, archive: &Vec<u8>, cache: &Path, directory: &Path, origin: Origin) -> Result<Build> {
     let staging = tempfile::Builder::new()
-        .prefix(".unpack-")
+        .prefix(STAGING)
         .tempdir_in(cache)
         .map_err(EnvironmentError::path("make a directory in", cache))?;
     let place = staging.path().join("postgres");

@@ -1,5 +1,8 @@
 //! Ending and removing what a run leaves. The supervisor does it at its end; `clean` does it where the supervisor
 //! itself was killed.
+//!
+//! What a process has in shared memory can only be asked while it lives, and it may be making more at this moment: so
+//! all are stopped first, then asked, then killed.
 
 use crate::journal::{Entry, Remains};
 use crate::process::{Identity, Status};
@@ -7,12 +10,19 @@ use crate::runtime::{JOURNAL, LEASE};
 use crate::shared_memory;
 use rustix::process::Signal;
 use std::collections::HashSet;
+use std::fmt;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long processes may take to die.
 const DEADLINE: Duration = Duration::from_secs(8);
+/// How long processes may take to stop before they are looked at as they are.
+const FREEZE_DEADLINE: Duration = Duration::from_millis(1500);
+/// How long a segment may still be attached after its last process has died: whoever reads the memory map of a process
+/// just then keeps it alive for a moment.
+const DETACH_DEADLINE: Duration = Duration::from_millis(1000);
 /// How often a directory is tried again: who has just died may have been writing into it.
 const REMOVE_TRIES: u32 = 20;
 
@@ -32,25 +42,58 @@ impl Remains {
     }
 }
 
-/// Kills whatever `find` finds, again and again until it finds nothing; stopped processes die of it too. Each one is
-/// noted in `remains`. Returns how many are left at the deadline.
+/// Says on standard error what went wrong. Never panics as `eprintln!` does where the log is on a full disk: that would
+/// end the one who cleans up.
+pub(crate) fn complain(text: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Stops whatever `find` finds until nothing new appears, or the deadline has passed.
+pub(crate) fn freeze(find: impl Fn() -> Vec<Status>) {
+    let deadline = Instant::now() + FREEZE_DEADLINE;
+    loop {
+        let running: Vec<Status> = find()
+            .into_iter()
+            .filter(|status| !status.is_ended() && !status.is_stopped())
+            .collect();
+        // Parents come first, so that they make no more children.
+        for status in &running {
+            let _ = status.identity.signal(Signal::STOP);
+        }
+        if running.is_empty() || Instant::now() >= deadline {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Kills whatever `find` finds, again and again until it finds nothing; stopped processes die of it too. Each one and
+/// its shared memory is noted in `remains` before. Returns how many are left at the deadline.
 pub(crate) fn end_processes(remains: &mut Remains, find: impl Fn() -> Vec<Status>, mut collect: impl FnMut()) -> usize {
     let deadline = Instant::now() + DEADLINE;
     let mut killed: HashSet<Identity> = HashSet::new();
+    freeze(&find);
+    let mut empty = false;
     loop {
         let alive: Vec<Status> = find().into_iter().filter(|status| !status.is_ended()).collect();
-        for status in &alive {
-            remains.processes.insert(status.identity);
-            if killed.insert(status.identity) {
-                // Parents come first, so that none starts a replacement for its child.
-                let _ = status.identity.signal(Signal::KILL);
-                let _ = status.identity.signal(Signal::CONT);
-            }
+        let new: Vec<Identity> = alive
+            .iter()
+            .map(|status| status.identity)
+            .filter(|identity| killed.insert(*identity))
+            .collect();
+        for identity in &new {
+            remains.processes.insert(*identity);
+            remains.note_all(super::shared_memory_of(identity.pid));
+        }
+        for identity in &new {
+            let _ = identity.signal(Signal::KILL);
         }
         collect();
-        if alive.is_empty() || Instant::now() >= deadline {
+        // Twice: the process table is read entry by entry, and a child may be born behind the reader's back.
+        if (alive.is_empty() && empty) || Instant::now() >= deadline {
             return alive.len();
         }
+        empty = alive.is_empty();
         std::thread::sleep(Duration::from_millis(3));
     }
 }
@@ -59,17 +102,30 @@ pub(crate) fn end_processes(remains: &mut Remains, find: impl Fn() -> Vec<Status
 pub(crate) fn remove_shared_memory(remains: &Remains) {
     let us = rustix::process::geteuid().as_raw();
     let pids: HashSet<i32> = remains.processes.iter().map(|identity| identity.pid).collect();
-    for segment in shared_memory::segments() {
-        let owned = segment.owner == us || remains.users.contains(&segment.owner);
-        let named = remains.segments.contains(&(segment.id, segment.key));
-        // A clock of whole seconds: allow for the second in which the run began.
-        let made = pids.contains(&segment.creator) && segment.changed + 1 >= remains.since;
-        if owned && segment.attached == 0 && (named || made) && !shared_memory::remove_segment(segment.id) {
-            eprintln!(
-                "cannot remove System V segment {}: ipcrm and perl are missing or refused",
-                segment.id
-            );
+    let deadline = Instant::now() + DETACH_DEADLINE;
+    loop {
+        let ours: Vec<_> = shared_memory::segments()
+            .into_iter()
+            .filter(|segment| {
+                let owned = segment.owner == us || remains.users.contains(&segment.owner);
+                let named = remains.segments.contains(&(segment.id, segment.key));
+                // A clock of whole seconds: allow for the second in which the run began.
+                let made = pids.contains(&segment.creator) && segment.changed + 1 >= remains.since;
+                owned && (named || made)
+            })
+            .collect();
+        for segment in ours.iter().filter(|segment| segment.attached == 0) {
+            if !shared_memory::remove_segment(segment.id) {
+                complain(format_args!(
+                    "cannot remove System V segment {}: ipcrm and perl are missing or refused",
+                    segment.id
+                ));
+            }
         }
+        if ours.iter().all(|segment| segment.attached == 0) || Instant::now() >= deadline {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
     }
     for file in &remains.shared {
         file.remove();
@@ -101,7 +157,7 @@ fn remove(path: &Path) -> bool {
             Ok(()) => return true,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.exists() => return true,
             Err(error) if attempt + 1 == REMOVE_TRIES => {
-                eprintln!("cannot remove {}: {error}", path.display());
+                complain(format_args!("cannot remove {}: {error}", path.display()));
             }
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }

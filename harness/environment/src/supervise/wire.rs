@@ -18,6 +18,8 @@ pub(crate) enum Order {
     Spawn(Spawn),
     /// Write down the shared memory of the clusters now.
     Observe,
+    /// End this process that was started, and all below it.
+    End(Identity),
     /// Remove this directory, outside the runtime directory, at the end.
     Register(PathBuf),
     /// Keep everything when the harness ends, until released.
