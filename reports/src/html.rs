@@ -2,11 +2,16 @@
 //!
 //! What was missed stands first. Every figure names what it was made from, and what was not looked at has a section.
 
+mod axis;
 mod chart;
+mod latency;
 mod sections;
+mod timeline;
 
+use firedrill_core::judge::duration::count;
 use firedrill_core::verdict::Outcome;
 
+use crate::plain::plain;
 use crate::{Report, figure};
 
 /// Renders the page.
@@ -53,30 +58,50 @@ pub fn html(report: &Report<'_>) -> String {
 
 fn banner(report: &Report<'_>) -> String {
     let verdict = report.verdict;
-    let missed: Vec<String> = verdict
-        .findings
-        .iter()
-        .filter(|finding| finding.outcome == Outcome::Fail && verdict.spoiled.is_empty())
-        .map(|finding| {
-            let limit = finding.limit.as_ref().map(|limit| format!(" (demanded {})", figure::limit(limit))).unwrap_or_default();
-            format!("<li><b>{}</b>: {}{}</li>", escape(&finding.title), escape(&figure::achieved(finding)), escape(&limit))
-        })
-        .collect();
+    let of = |outcome: Outcome| -> Vec<String> {
+        verdict
+            .findings
+            .iter()
+            .filter(|finding| figure::counts_as(verdict, finding) == outcome)
+            .map(|finding| {
+                let demanded = figure::demanded(finding);
+                let demanded = if demanded.is_empty() { demanded } else { format!(", demanded {demanded}") };
+                format!(
+                    "<li><b>{}: {}{}</b><br><span class=\"because\">{}</span></li>",
+                    escape(&finding.title),
+                    escape(&figure::achieved(finding)),
+                    escape(&demanded),
+                    escape(&finding.because)
+                )
+            })
+            .collect()
+    };
     let mut text = format!(
-        "<div class=\"verdict {}\"><strong>{}</strong>{}",
+        "<div class=\"verdict {}\"><strong>{}</strong><p class=\"scope\">{}</p>",
         class(verdict.outcome),
         figure::outcome(verdict.outcome),
-        escape(&verdict.scope)
+        escape(figure::scope(verdict))
     );
-    if !missed.is_empty() {
-        text.push_str(&format!("<p>Missed:</p><ul>{}</ul>", missed.concat()));
-    }
     if !verdict.spoiled.is_empty() {
         let why: Vec<String> = verdict.spoiled.iter().map(|why| format!("<li>{}</li>", escape(why))).collect();
         text.push_str(&format!("<p>The whole run is inconclusive; nothing in it passes or fails:</p><ul>{}</ul>", why.concat()));
+    } else {
+        let (missed, undecided) = (of(Outcome::Fail), of(Outcome::Inconclusive));
+        let met = verdict.findings.len() - missed.len() - undecided.len();
+        text.push_str(&format!(
+            "<p>{} judged: <b>{} missed</b>, {} undecided, {met} met.</p>",
+            count(verdict.findings.len() as u64, "target or check", "targets and checks"),
+            missed.len(),
+            undecided.len()
+        ));
+        for (name, rows) in [("Missed", missed), ("Undecided", undecided)] {
+            if !rows.is_empty() {
+                text.push_str(&format!("<p class=\"list\">{name}</p><ul>{}</ul>", rows.concat()));
+            }
+        }
     }
-    if verdict.sealed_by_another {
-        text.push_str("<p><b>Sealed by another program</b>: the evidence is whole, where it is from is that program's word.</p>");
+    for caveat in figure::caveats(report) {
+        text.push_str(&format!("<p class=\"caveat\">{}.</p>", escape(&caveat)));
     }
     text.push_str("</div>\n");
     text
@@ -93,6 +118,7 @@ pub(crate) fn class(outcome: Outcome) -> &'static str {
 
 /// Text that cannot become markup.
 pub(crate) fn escape(text: &str) -> String {
+    let text = plain(text);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

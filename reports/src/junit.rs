@@ -1,46 +1,77 @@
 //! JUnit: one case per judged target, so that a pipeline shows which promise was broken.
 
 use firedrill_core::verdict::Outcome;
-use quick_junit::{NonSuccessKind, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Property, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 
+use crate::plain::plain;
 use crate::{Report, figure};
 
 /// Renders the run as one suite. A target that was missed is a failure; one that is undecided an error, since a
-/// pipeline must not take it for met.
+/// pipeline must not take it for met. Where something other than a target decides the verdict, a case `run` says so.
 #[must_use]
 pub fn junit(report: &Report<'_>) -> String {
     let verdict = report.verdict;
-    let mut suite = TestSuite::new(verdict.scenario.clone());
+    let scope = plain(&format!("{} {}", figure::outcome(verdict.outcome), figure::scope(verdict)));
+    let caveats: Vec<String> = figure::caveats(report).iter().map(|caveat| plain(caveat)).collect();
+    let beside = [std::slice::from_ref(&scope), &caveats].concat().join("\n");
+    let spoiled: Vec<String> = verdict.spoiled.iter().map(|why| plain(why)).collect();
+    let mut suite = TestSuite::new(plain(&verdict.scenario));
+    for (name, value) in [
+        ("verdict", figure::outcome(verdict.outcome).to_owned()),
+        ("scope", scope),
+        ("run", plain(&verdict.run)),
+        ("disaster", plain(&verdict.disaster)),
+        ("sealed by another program", if verdict.sealed_by_another { "yes" } else { "no" }.to_owned()),
+        ("recorded by", plain(&verdict.program)),
+    ] {
+        suite.add_property(Property::new(name, value));
+    }
+    suite.set_system_out(beside.clone());
     for finding in &verdict.findings {
-        let outcome = if verdict.spoiled.is_empty() { finding.outcome } else { Outcome::Inconclusive };
-        let mut status = match outcome {
-            Outcome::Pass => TestCaseStatus::success(),
-            Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
-            Outcome::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Error),
-        };
+        let outcome = figure::counts_as(verdict, finding);
+        let mut status = status(outcome);
+        let because = plain(&finding.because);
         if outcome != Outcome::Pass {
-            let demanded = finding.limit.as_ref().map(figure::limit).unwrap_or_default();
-            status.set_message(format!("{} {demanded}: {}", finding.title, figure::achieved(finding)));
+            let demanded = finding.limit.as_ref().map(|limit| format!(" (demanded {})", figure::limit(limit)));
+            let message =
+                format!("{}: {}{}", finding.title, figure::achieved(finding), demanded.unwrap_or_default());
+            status.set_message(plain(&if spoiled.is_empty() { message } else { format!("the run is spoiled; {message}") }));
             status.set_type(figure::met(outcome));
-            status.set_description(finding.because.clone());
+            status.set_description([std::slice::from_ref(&because), &spoiled].concat().join("\n"));
         }
-        let mut case = TestCase::new(finding.id.clone(), status);
-        case.set_classname(verdict.scenario.clone());
-        case.set_system_out(finding.because.clone());
+        let mut case = TestCase::new(plain(&finding.id), status);
+        case.set_classname(plain(&verdict.scenario));
+        case.set_system_out(format!("{}: {because}\n{beside}", plain(&finding.title)));
         suite.add_test_case(case);
     }
-    if !verdict.spoiled.is_empty() || verdict.findings.is_empty() {
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-        let why = if verdict.spoiled.is_empty() { "no target was judged".into() } else { verdict.spoiled.join("; ") };
-        status.set_message(format!("the run as a whole is inconclusive: {why}"));
+    let worst = verdict.findings.iter().map(|finding| figure::counts_as(verdict, finding)).max();
+    if !spoiled.is_empty() || worst.is_none_or(|worst| worst < verdict.outcome) {
+        let outcome = if spoiled.is_empty() { verdict.outcome.max(Outcome::Inconclusive) } else { Outcome::Inconclusive };
+        let mut status = status(outcome);
+        let why = match (spoiled.is_empty(), verdict.findings.is_empty()) {
+            (false, _) => spoiled.join("; "),
+            (true, true) => "no target was judged".into(),
+            (true, false) => "no single target says why; see the report".into(),
+        };
+        status.set_message(format!("the run as a whole is {}: {why}", figure::outcome(outcome).to_lowercase()));
+        status.set_type(figure::met(outcome));
         let mut case = TestCase::new("run", status);
-        case.set_classname(verdict.scenario.clone());
+        case.set_classname(plain(&verdict.scenario));
+        case.set_system_out(beside);
         suite.add_test_case(case);
     }
-    let mut whole = JunitReport::new(format!("firedrill {}", verdict.plan));
+    let mut whole = JunitReport::new(plain(&format!("firedrill {}", verdict.plan)));
     whole.add_test_suite(suite);
     // Its own errors are those of a writer that cannot fail on memory.
     let mut text = whole.to_string().unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn status(outcome: Outcome) -> TestCaseStatus {
+    match outcome {
+        Outcome::Pass => TestCaseStatus::success(),
+        Outcome::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Outcome::Inconclusive => TestCaseStatus::non_success(NonSuccessKind::Error),
+    }
 }

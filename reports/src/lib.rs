@@ -1,12 +1,14 @@
 //! Everything made from a finished history: text for a terminal, JSON, JUnit, Markdown, one HTML page.
 //!
-//! A rendering is a pure function of the judged run: the same run gives the same bytes, on any machine.
+//! A rendering is a pure function of the judged run: the same run gives the same bytes, on any machine. Nothing may
+//! look better in one of them than it was: scope, caveats and what spoils a run stand beside the verdict in each.
 
 mod figure;
 mod html;
 mod json;
 mod junit;
 mod markdown;
+mod plain;
 mod text;
 
 use firedrill_core::evidence::RunInputs;

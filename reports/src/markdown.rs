@@ -2,7 +2,8 @@
 
 use firedrill_core::verdict::Outcome;
 
-use crate::{Report, figure};
+use crate::plain::plain;
+use crate::{Report, figure, words};
 
 /// Renders the run: verdict, targets, why, what was not covered.
 #[must_use]
@@ -15,10 +16,14 @@ pub fn markdown(report: &Report<'_>) -> String {
     };
     line(format!("## {}: {}", figure::outcome(verdict.outcome), cell(&verdict.scenario)));
     line(String::new());
-    line(cell(&verdict.scope));
+    line(format!("**{}** {}", figure::outcome(verdict.outcome), cell(figure::scope(verdict))));
     line(String::new());
+    for caveat in figure::caveats(report) {
+        line(format!("> **Note:** {}", cell(&caveat)));
+        line(String::new());
+    }
     for why in &verdict.spoiled {
-        line(format!("- **The run is spoiled:** {}", cell(why)));
+        line(format!("- **The whole run is inconclusive; nothing in it passes or fails:** {}", cell(why)));
     }
     if !verdict.spoiled.is_empty() {
         line(String::new());
@@ -26,30 +31,48 @@ pub fn markdown(report: &Report<'_>) -> String {
     line("| target | demanded | achieved | margin | verdict |".into());
     line("|---|---|---|---|---|".into());
     for finding in &verdict.findings {
-        let met = match finding.outcome {
+        let met = match figure::counts_as(verdict, finding) {
             Outcome::Pass => "met".to_owned(),
             other => format!("**{}**", figure::met(other)),
         };
         line(format!(
             "| {} | {} | {} | {} | {met} |",
             cell(&finding.title),
-            cell(&finding.limit.as_ref().map(figure::limit).unwrap_or_default()),
+            cell(&figure::demanded(finding)),
             cell(&figure::achieved(finding)),
-            cell(&figure::margin(finding)),
+            cell(&figure::margin(verdict, finding)),
         ));
     }
     line(String::new());
-    for finding in verdict.findings.iter().filter(|finding| finding.outcome != Outcome::Pass) {
-        line(format!("- **{}**: {}", cell(&finding.title), cell(&finding.because)));
+    if verdict.findings.is_empty() {
+        line("No target was judged.".into());
+    }
+    for finding in &verdict.findings {
+        let outcome = figure::counts_as(verdict, finding);
+        if outcome != Outcome::Pass {
+            line(format!("- **{} {}**: {}", cell(&finding.title), figure::met(outcome), cell(&finding.because)));
+        }
     }
     for about in &verdict.about_plan {
         line(format!("- About the plan: {}", cell(about)));
     }
-    list(&mut line, "What stood in for what", verdict.stand_ins.iter().map(|s| format!("{} → {}", s.planned, s.drilled)));
-    list(&mut line, "Assumed", verdict.assumptions.iter().cloned());
+    let (origin, name) = figure::origin(verdict);
+    list(
+        &mut line,
+        &format!("Moments, in drill time since {name}"),
+        figure::moments(verdict).into_iter().map(|(name, _, stamp)| {
+            format!("{name}: {}", stamp.map_or_else(|| "never".to_owned(), |stamp| figure::since(origin, stamp)))
+        }),
+    );
+    list(&mut line, "What stood in for what", verdict.stand_ins.iter().map(|s| format!("{}: {}", s.planned, s.drilled)));
+    list(&mut line, "Assumed, since the plan is silent", verdict.assumptions.iter().cloned());
     list(&mut line, "Not covered", verdict.not_covered.iter().cloned());
     line(String::new());
-    line(format!("Judge it again: `firedrill judge {}`", cell(&verdict.run)));
+    line(format!(
+        "Every figure on the plan clock is widened by {} on both sides. Judge it again from its evidence: {}",
+        words(verdict.quantum),
+        code(&format!("firedrill judge {}", verdict.run))
+    ));
     out
 }
 
@@ -68,21 +91,38 @@ fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = 
     line("</details>".into());
 }
 
-/// Text that cannot break out of a table cell or become markup.
+/// A code span. Escapes mean nothing in one, so that what would end it, or a table cell, is left out.
+fn code(text: &str) -> String {
+    format!("`{}`", plain(text).replace(['`', '|'], ""))
+}
+
+/// Text that cannot break out of a table cell, become markup, a link or the start of a list.
 fn cell(text: &str) -> String {
+    let text = plain(text);
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    let numbers = text.chars().take_while(char::is_ascii_digit).count();
+    for (index, c) in text.chars().enumerate() {
         match c {
-            '|' | '*' | '_' | '`' | '[' | ']' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
-            '\n' | '\r' => out.push(' '),
+            // An address becomes a link without any mark around it.
+            '@' => out.push_str("&#64;"),
+            ':' if text.chars().skip(index + 1).take(2).eq("//".chars()) => out.push_str("&#58;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '#' | '~' | '$' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '-' | '+' | '=' if index == 0 => {
+                out.push('\\');
+                out.push(c);
+            }
+            '.' | ')' if index == numbers && numbers > 0 => {
+                out.push('\\');
+                out.push(c);
+            }
             c => out.push(c),
         }
     }
-    out
+    out.replace("www.", "www&#46;")
 }

@@ -1,83 +1,193 @@
-//! The closing table of a terminal: the verdict first, then each target, then what stands behind it.
+//! The closing table of a terminal: the verdict first, then each target, then what stands behind it. No line is
+//! wider than a hundred columns, unless a single word is.
 
-use firedrill_core::verdict::Outcome;
+use firedrill_core::verdict::{Loss, Outcome};
 use tabled::builder::Builder;
-use tabled::settings::{Modify, Style, Width, object::Columns};
+use tabled::settings::object::Columns;
+use tabled::settings::peaker::PriorityMax;
+use tabled::settings::{Alignment, Modify, Style, Width};
 
+use crate::plain::plain;
 use crate::{Report, figure, words};
+
+const COLUMNS: usize = 100;
 
 /// Renders the run for people at a terminal, without colours.
 #[must_use]
 pub fn text(report: &Report<'_>) -> String {
     let verdict = report.verdict;
-    let mut out = String::new();
-    let mut line = |text: &str| {
-        out.push_str(text);
-        out.push('\n');
-    };
-    line(&format!("{}  {}", figure::outcome(verdict.outcome), verdict.scenario));
-    line(&verdict.scope);
-    for why in &verdict.spoiled {
-        line(&format!("spoiled: {why}"));
+    let mut out = Page(String::new());
+    out.line("", &format!("{} {}", figure::outcome(verdict.outcome), figure::scope(verdict)));
+    out.line("", &format!("{}, disaster {}, run {}", verdict.scenario, verdict.disaster, verdict.run));
+    for caveat in figure::caveats(report) {
+        out.line("! ", &caveat);
     }
-    line("");
-    line(&findings(report));
-    line("");
-    for finding in verdict.findings.iter().filter(|finding| finding.outcome != Outcome::Pass) {
-        line(&format!("{}: {}", finding.title, finding.because));
+    if !verdict.spoiled.is_empty() {
+        out.heading("The whole run is inconclusive; nothing in it passes or fails");
+        for why in &verdict.spoiled {
+            out.line("- ", why);
+        }
     }
-    for about in &verdict.about_plan {
-        line(&format!("about the plan: {about}"));
+    out.table(&findings(report));
+    let open: Vec<_> =
+        verdict.findings.iter().filter(|finding| figure::counts_as(verdict, finding) != Outcome::Pass).collect();
+    if !open.is_empty() {
+        out.heading("Why");
+        for finding in open {
+            let outcome = figure::met(figure::counts_as(verdict, finding));
+            out.line("- ", &format!("{outcome}: {}: {}", finding.title, finding.because));
+        }
     }
-    line("");
-    line(&moments(report));
-    line("");
-    for (component, loss) in &verdict.loss {
-        line(&format!(
-            "{component}: {} acknowledged, {} kept, {} lost ({} before the strike), {} recovered, {} holes, {} mutated, {} unexpected",
-            loss.acked, loss.kept, loss.lost, loss.lost_before_strike, loss.recovered, loss.holes, loss.mutated, loss.unexpected
-        ));
+    if verdict.findings.is_empty() {
+        out.line("", "No target was judged.");
     }
-    let tally = verdict.tally;
-    line(&format!(
-        "operations: {} scheduled, {} acked, {} refused, {} indeterminate, {} not sent",
-        tally.scheduled, tally.acked, tally.refused, tally.indeterminate, tally.not_sent
-    ));
-    if let Some(outage) = &verdict.outage {
-        let share = verdict.budget_permille.map(|permille| {
-            format!(", {}.{} % of a year's downtime budget", permille / 10, permille % 10)
-        });
-        line(&format!("outage: {} of plan time{}", figure::span(outage), share.unwrap_or_default()));
+    if !verdict.about_plan.is_empty() {
+        out.heading("About the plan itself");
+        for about in &verdict.about_plan {
+            out.line("- ", about);
+        }
     }
-    line(&format!("every figure on the plan clock is widened by {} on both sides", words(verdict.quantum)));
-    out
+    out.heading(&format!("When, in drill time since {}", figure::origin(verdict).1));
+    out.table(&moments(report));
+    if !verdict.phases.is_empty() {
+        let phases: Vec<String> =
+            verdict.phases.iter().map(|phase| format!("{} {}", phase.name, figure::span(&phase.plan))).collect();
+        out.line("phases in plan time: ", &phases.join("; "));
+    }
+    if let Some(outage) = figure::outage(verdict) {
+        out.line("outage: ", &outage);
+    }
+    out.heading("What became of the data");
+    for (component, found) in &verdict.loss {
+        out.line(&format!("{}: ", plain(component)), &loss(found));
+    }
+    out.line("operations: ", &figure::tally(&verdict.tally));
+    out.heading("How far this goes");
+    out.line("- ", &format!("every figure on the plan clock is widened by {} on both sides", words(verdict.quantum)));
+    if !verdict.stalls.is_empty() {
+        out.line("- ", &format!("the harness stalled {} times; every stamp that this touches is widened", verdict.stalls.len()));
+    }
+    for stand_in in &verdict.stand_ins {
+        out.line("- ", &format!("for {}: {}", stand_in.planned, stand_in.drilled));
+    }
+    out.line(
+        "- ",
+        &format!(
+            "{} assumed where the plan is silent, {} not covered: `firedrill report {} --format html` lists them",
+            firedrill_core::judge::duration::count(verdict.assumptions.len() as u64, "figure", "figures"),
+            firedrill_core::judge::duration::count(verdict.not_covered.len() as u64, "thing", "things"),
+            verdict.run
+        ),
+    );
+    out.0
+}
+
+/// The text so far.
+struct Page(String);
+
+impl Page {
+    /// One paragraph after a mark, its further lines indented by two.
+    fn line(&mut self, mark: &str, text: &str) {
+        let text = format!("{mark}{}", plain(text));
+        let indent = if mark.is_empty() { "" } else { "  " };
+        let mut column = 0;
+        for word in text.split(' ').filter(|word| !word.is_empty()) {
+            let width = tabled::grid::util::string::get_line_width(word);
+            if column == 0 {
+                column = width;
+            } else if column + 1 + width > COLUMNS {
+                self.0.push('\n');
+                self.0.push_str(indent);
+                column = indent.len() + width;
+            } else {
+                self.0.push(' ');
+                column += 1 + width;
+            }
+            self.0.push_str(word);
+        }
+        self.0.push('\n');
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.0.push('\n');
+        self.line("", &format!("{text}:"));
+    }
+
+    fn table(&mut self, table: &str) {
+        self.0.push('\n');
+        for line in table.lines() {
+            self.0.push_str(line.trim_end());
+            self.0.push('\n');
+        }
+    }
 }
 
 fn findings(report: &Report<'_>) -> String {
+    let verdict = report.verdict;
     let mut rows = Builder::default();
-    rows.push_record(["target", "demanded", "achieved", "margin", "verdict"]);
-    for finding in &report.verdict.findings {
+    rows.push_record(["verdict", "target", "demanded", "achieved", "margin"]);
+    for finding in &verdict.findings {
         rows.push_record([
-            finding.title.clone(),
-            finding.limit.as_ref().map(figure::limit).unwrap_or_default(),
+            figure::met(figure::counts_as(verdict, finding)).to_owned(),
+            plain(&finding.title),
+            figure::demanded(finding),
             figure::achieved(finding),
-            figure::margin(finding),
-            figure::met(finding.outcome).to_owned(),
+            figure::margin(verdict, finding),
         ]);
     }
-    let mut table = rows.build();
-    table.with(Style::sharp()).with(Modify::new(Columns::first()).with(Width::wrap(44).keep_words(true)));
-    table.to_string()
+    drawn(rows, 4..)
 }
 
 fn moments(report: &Report<'_>) -> String {
-    let origin = figure::origin(report.verdict);
+    let (origin, _) = figure::origin(report.verdict);
     let mut rows = Builder::default();
-    rows.push_record(["moment", "drill time since the strike"]);
-    for (name, stamp) in figure::moments(report.verdict) {
-        rows.push_record([name, stamp.map_or_else(|| "never".to_owned(), |stamp| figure::since(origin, stamp))]);
+    rows.push_record(["moment", "not before, s", "not after, s"]);
+    for (name, _, stamp) in figure::moments(report.verdict) {
+        let (early, late) =
+            stamp.map_or_else(|| ("never".to_owned(), "never".to_owned()), |stamp| figure::edges(origin, stamp));
+        rows.push_record([name, early, late]);
     }
+    drawn(rows, 1..)
+}
+
+/// A table without frame and with figures to the right, at most as wide as the page.
+fn drawn(rows: Builder, figures: std::ops::RangeFrom<usize>) -> String {
     let mut table = rows.build();
-    table.with(Style::sharp());
+    table
+        .with(Style::sharp().remove_vertical().remove_left().remove_right())
+        .with(Modify::new(Columns::new(figures)).with(Alignment::right()))
+        .with(Width::wrap(COLUMNS).keep_words(true).priority(PriorityMax::left()));
     table.to_string()
+}
+
+fn loss(loss: &Loss) -> String {
+    if loss.acked == 0 {
+        return "no write was acknowledged".into();
+    }
+    if !figure::was_looked_up(loss) {
+        return format!("{} versions acknowledged; NOT KNOWN what became of them", loss.acked);
+    }
+    let mut text = format!(
+        "{} versions acknowledged, {} kept, {} lost ({} of them acknowledged before the strike)",
+        loss.acked, loss.kept, loss.lost, loss.lost_before_strike
+    );
+    for (number, what) in [
+        (loss.possibly_lost, "possibly lost and overwritten since"),
+        (loss.recovered, "indeterminate writes that took effect"),
+        (loss.holes, "holes"),
+        (loss.mutated, "mutated"),
+        (loss.unexpected, "unexpected"),
+        (loss.duplicated, "duplicated"),
+        (loss.astray, "acknowledged by a life that had been taken over"),
+        (loss.dangling, "rows whose object is lost or wrong"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(", {number} {what}"));
+        }
+    }
+    match &loss.span {
+        Some(span) => text.push_str(&format!("; loss {}", figure::span(span))),
+        None => text.push_str("; how long a time was lost is not known"),
+    }
+    text
 }

@@ -1,132 +1,145 @@
-//! Charts as plain SVG: the phases of a drill, and each tier's goodput, errors and latency over time.
+//! Each tier over time as plain SVG: what became of the operations due in each bin, and their latency below.
 
-use firedrill_core::judge::series::TierSeries;
-use firedrill_core::stamp::{Nanos, Stamp};
+use std::fmt::Write as _;
 
+use firedrill_core::judge::series::{TierSeries, WindowPoint, WindowState};
+use firedrill_core::stamp::{MILLISECOND, Nanos};
+
+use super::axis::{Axis, WIDTH};
 use super::escape;
 use crate::{Report, figure, words};
 
-const WIDTH: i64 = 1000;
-const LEFT: i64 = 70;
-const RIGHT: i64 = 70;
+const LEFT: i64 = 80;
+const RIGHT: i64 = 20;
+/// Half a second of drill time.
+const WINDOW: Nanos = 500 * MILLISECOND;
+/// More bars than this cannot be told apart; windows are then drawn together, the worst of them deciding.
+const BARS_MAX: usize = 450;
+const TOP: i64 = 16;
+const BARS: i64 = 84;
+const GAP: i64 = 8;
+const LINE: i64 = 46;
 
-/// The span of drill time that all charts of a report share.
-fn extent(report: &Report<'_>) -> Option<(Nanos, Nanos)> {
-    let windows = report.series.tiers.iter().flat_map(|tier| &tier.windows);
-    let from = windows.clone().map(|window| window.from).min()?;
-    let until = windows.map(|window| window.from + 500_000_000).max()?;
-    (until > from).then_some((from, until))
+/// Some windows in a row, drawn as one bar.
+struct Bin {
+    from: Nanos,
+    until: Nanos,
+    scheduled: u64,
+    good: u64,
+    errors: u64,
+    p50: Nanos,
+    p99: Nanos,
+    state: WindowState,
 }
 
-fn x(extent: (Nanos, Nanos), at: Nanos) -> i64 {
-    let inner = i128::from(WIDTH - LEFT - RIGHT);
-    let at = i128::from(at.clamp(extent.0, extent.1) - extent.0);
-    LEFT + i64::try_from(at * inner / i128::from(extent.1 - extent.0)).unwrap_or(0)
-}
-
-/// Phases as bands, moments as ticks.
-pub(super) fn phases(report: &Report<'_>) -> String {
-    let Some(extent) = extent(report) else { return String::new() };
-    const COLOURS: [&str; 6] = ["#c9ddf2", "#f3d9a4", "#e6c4e8", "#bfe3cf", "#d8d8e8", "#e8e0cf"];
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} 74\" role=\"img\" aria-label=\"phases of the drill\">");
-    for (index, phase) in report.verdict.phases.iter().enumerate() {
-        let (from, until) = (x(extent, phase.from.early), x(extent, phase.until.late));
-        let width = (until - from).max(2);
-        svg.push_str(&format!(
-            "<rect x=\"{from}\" y=\"22\" width=\"{width}\" height=\"22\" fill=\"{}\"><title>{}: {} of plan time</title></rect>",
-            COLOURS[index % COLOURS.len()],
-            escape(&phase.name),
-            escape(&figure::span(&phase.plan))
-        ));
-        if width > 44 {
-            svg.push_str(&format!("<text x=\"{}\" y=\"37\">{}</text>", from + 5, escape(&phase.name)));
-        }
+impl Bin {
+    fn of(windows: &[WindowPoint]) -> Option<Bin> {
+        let (first, last) = (windows.first()?, windows.last()?);
+        let sum = |of: fn(&WindowPoint) -> u32| windows.iter().map(|window| u64::from(of(window))).sum();
+        let worst = |state| windows.iter().any(|window| window.state == state);
+        Some(Bin {
+            from: first.from,
+            until: last.from.saturating_add(WINDOW),
+            scheduled: sum(|window| window.scheduled),
+            good: sum(|window| window.good),
+            errors: sum(|window| window.errors),
+            p50: windows.iter().map(|window| window.p50_ns).max()?,
+            p99: windows.iter().map(|window| window.p99_ns).max()?,
+            state: [WindowState::Bad, WindowState::Unknown].into_iter().find(|state| worst(*state)).unwrap_or(WindowState::Good),
+        })
     }
-    let moments = &report.verdict.moments;
-    for (name, stamp, y) in [
-        ("struck", moments.struck, 14),
-        ("alerted", moments.alerted, 60),
-        ("restored", moments.restored, 14),
-        ("confirmed", moments.confirmed, 60),
-    ] {
-        if let Some(stamp) = stamp {
-            let at = x(extent, stamp.late);
-            let anchor = if at > WIDTH - 140 { "end" } else { "start" };
-            svg.push_str(&format!(
-                "<line x1=\"{at}\" y1=\"18\" x2=\"{at}\" y2=\"48\" stroke=\"#1c2430\"/><text x=\"{at}\" y=\"{y}\" text-anchor=\"{anchor}\">{name}</text>"
-            ));
-        }
-    }
-    svg.push_str(&axis(report, extent, 70));
-    svg.push_str("</svg>");
-    svg
 }
 
-fn axis(report: &Report<'_>, extent: (Nanos, Nanos), y: i64) -> String {
-    let origin = figure::origin(report.verdict);
-    let mut text = String::new();
-    for part in 0..=4 {
-        let at = extent.0 + (extent.1 - extent.0) / 4 * part;
-        let anchor = match part {
-            0 => "start",
-            4 => "end",
-            _ => "middle",
-        };
-        let label = figure::since(origin, Stamp::at(at / 1_000_000 * 1_000_000));
-        text.push_str(&format!("<text x=\"{}\" y=\"{y}\" text-anchor=\"{anchor}\">{}</text>", x(extent, at), escape(&label)));
-    }
-    text
+fn share(value: u64, most: u64, height: i64) -> i64 {
+    i64::try_from(u128::from(value) * u128::from(height.unsigned_abs()) / u128::from(most.max(1))).unwrap_or(height).min(height)
 }
 
-/// One tier: bars of goodput and errors, a line of the 99th percentile, its outage shaded.
+/// One tier: bars of goodput, late answers and errors, lines of latency, its outage shaded over all of it.
 pub(super) fn tier(report: &Report<'_>, series: &TierSeries) -> String {
-    let Some(extent) = extent(report) else { return String::new() };
-    const HEIGHT: i64 = 100;
-    const TOP: i64 = 12;
-    let most = series.windows.iter().map(|window| window.scheduled).max().unwrap_or(0).max(1);
-    let slowest = series.windows.iter().map(|window| window.p99_ns).max().unwrap_or(0).max(1);
-    let mut svg = format!("<svg viewBox=\"0 0 {WIDTH} 142\" role=\"img\" aria-label=\"tier {} over time\">", series.tier);
-    if let Some(moments) = report.verdict.moments.tiers.get(&series.tier)
-        && let Some(impact) = moments.impact
-    {
-        let (from, until) = (x(extent, impact.early), moments.restored.map_or(x(extent, extent.1), |at| x(extent, at.late)));
-        svg.push_str(&format!(
-            "<rect x=\"{from}\" y=\"{TOP}\" width=\"{}\" height=\"{HEIGHT}\" fill=\"#f6d9d6\"/>",
-            (until - from).max(1)
-        ));
-    }
-    let height = |count: u32| i64::from(count) * HEIGHT / i64::from(most);
-    let mut line = Vec::new();
-    for window in &series.windows {
-        let from = x(extent, window.from);
-        let width = (x(extent, window.from + 500_000_000) - from).max(1);
-        let (good, errors) = (height(window.good), height(window.errors));
-        svg.push_str(&format!(
-            "<rect x=\"{from}\" y=\"{}\" width=\"{width}\" height=\"{good}\" fill=\"#2b6cb0\" opacity=\".75\"/>",
-            TOP + HEIGHT - good
-        ));
-        if errors > 0 {
-            svg.push_str(&format!(
-                "<rect x=\"{from}\" y=\"{}\" width=\"{width}\" height=\"{errors}\" fill=\"#a8201a\" opacity=\".8\"/>",
-                TOP + HEIGHT - good - errors
-            ));
-        }
-        if window.p99_ns > 0 {
-            let y = TOP + HEIGHT - i64::try_from(i128::from(window.p99_ns) * i128::from(HEIGHT) / i128::from(slowest)).unwrap_or(0);
-            line.push(format!("{},{y}", from + width / 2));
-        }
-    }
-    svg.push_str(&format!("<polyline points=\"{}\" fill=\"none\" stroke=\"#1c2430\" stroke-width=\"1\"/>", line.join(" ")));
-    svg.push_str(&format!(
-        "<text x=\"0\" y=\"22\">tier {}</text><text x=\"0\" y=\"38\">{} per</text><text x=\"0\" y=\"52\">500 ms</text>\
-         <text x=\"{}\" y=\"22\">p99 up to</text><text x=\"{}\" y=\"38\">{}</text>",
+    let all = || report.series.tiers.iter().flat_map(|tier| &tier.windows);
+    let from = all().map(|window| window.from).min().unwrap_or(0);
+    let until = all().map(|window| window.from.saturating_add(WINDOW)).max().unwrap_or(0);
+    let (origin, _) = figure::origin(report.verdict);
+    let Some(axis) = Axis::new(from, until, origin, LEFT, RIGHT) else { return String::new() };
+    let together = series.windows.len().div_ceil(BARS_MAX).max(1);
+    let bins: Vec<Bin> = series.windows.chunks(together).filter_map(Bin::of).collect();
+    let most = bins.iter().map(|bin| bin.scheduled).max().unwrap_or(0).max(1);
+    let slowest = bins.iter().map(|bin| bin.p99).max().unwrap_or(0).max(1);
+    let foot = TOP + BARS + GAP + LINE;
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {}\" role=\"img\" aria-label=\"tier {} over time\">{}",
+        foot + 18,
         series.tier,
-        most,
-        WIDTH - RIGHT + 6,
-        WIDTH - RIGHT + 6,
-        escape(&words(slowest / 1_000_000 * 1_000_000))
-    ));
-    svg.push_str(&axis(report, extent, 134));
-    svg.push_str("</svg>");
+        axis.ticks(TOP, foot)
+    );
+    let (mut bars, mut high, mut half) = (String::new(), Vec::new(), Vec::new());
+    for bin in &bins {
+        let (x, width) = (axis.x(bin.from), (axis.x(bin.until) - axis.x(bin.from)).max(1));
+        let late = bin.scheduled.saturating_sub(bin.good).saturating_sub(bin.errors);
+        let mut y = TOP + BARS;
+        for (class, number) in [("good", bin.good), ("late", late), ("error", bin.errors)] {
+            let height = share(number, most, BARS).max(i64::from(number > 0));
+            y -= height;
+            if height > 0 {
+                let _ = write!(bars, "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>");
+            }
+        }
+        let strip = match bin.state {
+            WindowState::Good => "",
+            WindowState::Bad => "error",
+            WindowState::Unknown => "unknown",
+        };
+        if !strip.is_empty() {
+            let _ = write!(bars, "<rect class=\"{strip}\" x=\"{x}\" y=\"{}\" width=\"{width}\" height=\"4\"/>", TOP + BARS + 2);
+        }
+        for (line, latency) in [(&mut high, bin.p99), (&mut half, bin.p50)] {
+            let latency = u64::try_from(latency).unwrap_or(0);
+            if latency > 0 {
+                line.push(format!("{},{}", x + width / 2, foot - share(latency, slowest.unsigned_abs(), LINE)));
+            } else if line.last().is_some_and(|last: &String| !last.is_empty()) {
+                // Nothing was acknowledged here: the line ends and begins anew.
+                line.push(String::new());
+            }
+        }
+    }
+    svg.push_str(&bars);
+    for (class, points) in [("p99", &high), ("p50", &half)] {
+        for stretch in points.split(String::is_empty).filter(|stretch| !stretch.is_empty()) {
+            let _ = write!(svg, "<polyline class=\"{class}\" points=\"{}\"/>", stretch.join(" "));
+        }
+    }
+    svg.push_str(&outage(report, series.tier, &axis, foot));
+    let width = words(WINDOW.saturating_mul(i64::try_from(together).unwrap_or(1)));
+    let _ = write!(
+        svg,
+        "<text class=\"name\" x=\"0\" y=\"{}\">tier {}</text><text x=\"0\" y=\"{}\">up to {most}</text><text x=\"0\" y=\"{}\">in {}</text>\
+         <text x=\"0\" y=\"{}\">latency</text><text x=\"0\" y=\"{}\">to {}</text></svg>",
+        TOP + 12,
+        series.tier,
+        TOP + 28,
+        TOP + 42,
+        escape(&width),
+        TOP + BARS + GAP + 16,
+        TOP + BARS + GAP + 30,
+        escape(&words(slowest / 100_000 * 100_000))
+    );
     svg
+}
+
+/// The tier's outage: shaded, framed above, with its ends as far as they are known.
+fn outage(report: &Report<'_>, tier: u8, axis: &Axis, foot: i64) -> String {
+    let Some(moments) = report.verdict.moments.tiers.get(&tier) else { return String::new() };
+    let Some(impact) = moments.impact else {
+        return format!("<text x=\"{LEFT}\" y=\"{}\">no outage seen</text>", TOP - 5);
+    };
+    let (from, until) = (axis.x(impact.early), moments.restored.map_or(axis.end(), |at| axis.x(at.late)));
+    let word = if moments.restored.is_some() { "outage" } else { "outage, not restored to the end" };
+    let (x, anchor) = if from > WIDTH - 200 { (until, "end") } else { (from, "start") };
+    format!(
+        "<rect class=\"shade\" x=\"{from}\" y=\"{TOP}\" width=\"{}\" height=\"{}\"/>\
+         <text class=\"word\" x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{word}</text>",
+        (until - from).max(2),
+        foot - TOP,
+        TOP - 5
+    )
 }

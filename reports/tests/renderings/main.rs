@@ -1,0 +1,197 @@
+//! Each rendering of judged runs as it reads, and what none of them may do: hide, soften or break.
+
+#![forbid(unsafe_code)]
+
+mod sample;
+
+use firedrill_core::verdict::{Finding, Outcome};
+use sample::Sample;
+
+/// What a fault or a tool might say to break a page, a table, a terminal or an XML reader.
+const HOSTILE: &str = "a|b</td><script>alert(1)</script>\u{1b}[2J\u{1b}]0;x\u{7}\u{0}\u{ffff}\u{202e}]]>&'\"`*_[x](https://e.example)\r\n# top\n- item www.e.example";
+
+fn hostile() -> Sample {
+    let mut sample = sample::fail();
+    let verdict = &mut sample.verdict;
+    for text in [&mut verdict.run, &mut verdict.plan, &mut verdict.scenario, &mut verdict.disaster, &mut verdict.scope, &mut verdict.program] {
+        *text = HOSTILE.to_owned();
+    }
+    verdict.sealed_by_another = true;
+    for finding in &mut verdict.findings {
+        (finding.id, finding.title, finding.because) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
+        if let Some(limit) = &mut finding.limit {
+            (limit.text, limit.source.place) = (HOSTILE.into(), HOSTILE.into());
+        }
+    }
+    for list in [&mut verdict.about_plan, &mut verdict.assumptions, &mut verdict.not_covered] {
+        *list = vec![HOSTILE.into()];
+    }
+    verdict.deviations = [(HOSTILE.to_owned(), HOSTILE.to_owned())].into();
+    verdict.stand_ins[0].planned = HOSTILE.into();
+    verdict.stand_ins[0].drilled = HOSTILE.into();
+    let step = &mut verdict.steps[0];
+    (step.name, step.action, step.detail) = (HOSTILE.into(), HOSTILE.into(), HOSTILE.into());
+    verdict.faults[0].name = HOSTILE.into();
+    verdict.faults[0].detail = [(HOSTILE.to_owned(), HOSTILE.to_owned())].into();
+    verdict.phases[0].name = HOSTILE.into();
+    verdict.loss = [(HOSTILE.to_owned(), verdict.loss["database"].clone())].into();
+    verdict.services = [(HOSTILE.to_owned(), verdict.tally)].into();
+    let inputs = &mut sample.inputs;
+    for text in [&mut inputs.run, &mut inputs.started, &mut inputs.environment, &mut inputs.plan.name, &mut inputs.terms.tiers[0].services[0]] {
+        *text = HOSTILE.to_owned();
+    }
+    inputs.settings = [(HOSTILE.to_owned(), HOSTILE.to_owned())].into();
+    inputs.versions = inputs.settings.clone();
+    sample
+}
+
+fn sealed() -> Sample {
+    let mut sample = sample::pass();
+    sample.verdict.sealed_by_another = true;
+    sample.verdict.program = "other-harness 3".into();
+    sample.verdict.deviations = [("fsync".to_owned(), "off".to_owned())].into();
+    sample
+}
+
+/// The body of the page without its style and charts, whose figures snapshots would only copy.
+fn words_of(html: &str) -> String {
+    let mut rest = html;
+    let mut out = String::new();
+    for (open, close) in std::iter::repeat(("<style>", "</style>")).take(1).chain(std::iter::repeat(("<svg", "</svg>"))) {
+        let Some((before, after)) = rest.split_once(open) else { break };
+        out.push_str(before);
+        out.push_str("[cut]");
+        rest = after.split_once(close).map_or("", |(_, after)| after);
+    }
+    out.push_str(rest);
+    out.replace("<tr", "\n<tr").replace("<li>", "\n<li>").replace("<dt>", "\n<dt>").replace("<h", "\n<h")
+}
+
+#[test]
+fn renderings_read_as_they_should() {
+    for (name, sample) in [("pass", sample::pass()), ("fail", sample::fail()), ("spoiled", sample::spoiled()), ("sealed", sealed())] {
+        for (format, rendering) in sample.renderings() {
+            let rendering = if format == "html" { words_of(&rendering) } else { rendering };
+            insta::assert_snapshot!(format!("{name}_{format}"), rendering);
+        }
+    }
+}
+
+#[test]
+fn hostile_text_reads_as_text() {
+    for (format, rendering) in hostile().renderings().into_iter().filter(|(format, _)| *format != "html") {
+        insta::assert_snapshot!(format!("hostile_{format}"), rendering);
+    }
+}
+
+#[test]
+fn scope_and_caveats_stand_in_every_rendering() {
+    for sample in [sample::pass(), sample::fail(), sample::spoiled(), sealed()] {
+        for (format, rendering) in sample.renderings() {
+            let outcome = match sample.verdict.outcome {
+                Outcome::Pass => "PASS",
+                Outcome::Fail => "FAIL",
+                Outcome::Inconclusive => "INCONCLUSIVE",
+            };
+            for needle in [outcome, "AT DRILL SIZE (", "reference tool", "human time credited"] {
+                assert!(rendering.contains(needle), "{format} lacks {needle}:\n{rendering}");
+            }
+            let said = rendering.contains("Sealed by another program (other-harness 3)") && rendering.contains("fsync = off");
+            assert_eq!(said, sample.verdict.sealed_by_another, "{format}:\n{rendering}");
+        }
+    }
+}
+
+#[test]
+fn nothing_in_a_spoiled_run_is_met_or_missed() {
+    for (format, rendering) in sample::spoiled().renderings() {
+        assert!(rendering.contains("no closing event"), "{format} does not say what spoils the run");
+        assert!(!rendering.contains("MISSED") && !rendering.contains(">met<"), "{format}:\n{rendering}");
+        for word in ["0 lost", " met ", "| met |"] {
+            assert!(!rendering.contains(word), "{format} holds `{word}`:\n{rendering}");
+        }
+    }
+    let junit = firedrill_reports::junit(&sample::spoiled().report());
+    assert_eq!(junit.matches("<testcase").count(), 7, "{junit}");
+    assert_eq!(junit.matches("<error").count(), 7, "{junit}");
+    assert_eq!(junit.matches("<failure").count(), 0, "{junit}");
+}
+
+#[test]
+fn a_pipeline_never_sees_an_inconclusive_run_as_green() {
+    let mut sample = sample::pass();
+    sample.verdict.outcome = Outcome::Inconclusive;
+    let junit = firedrill_reports::junit(&sample.report());
+    assert!(junit.contains("<testcase name=\"run\"") && junit.contains("<error"), "{junit}");
+    sample.verdict.findings.clear();
+    for (format, rendering) in sample.renderings() {
+        assert!(rendering.to_lowercase().contains("no target was judged"), "{format}:\n{rendering}");
+    }
+}
+
+#[test]
+fn a_target_missed_for_another_reason_shows_no_margin() {
+    let sample = sample::fail();
+    let (rto, text) = (&sample.verdict.findings[0], firedrill_reports::text(&sample.report()));
+    assert!(rto.outcome == Outcome::Fail && rto.margin.is_some_and(|margin| margin > 0));
+    let row = text.lines().find(|line| line.contains("MISSED") && line.contains(" RTO ")).expect("a row of the table");
+    assert!(row.trim_end().ends_with("47 s"), "{row}");
+    assert!(text.contains("-33 min or worse"), "{text}");
+}
+
+#[test]
+fn hostile_text_breaks_no_rendering() {
+    let sample = hostile();
+    for (format, rendering) in sample.renderings() {
+        for c in ['\u{1b}', '\u{7}', '\u{0}', '\u{ffff}', '\u{202e}', '\r', '\t'] {
+            assert!(!rendering.contains(c), "{format} holds {c:?}");
+        }
+        if format != "text" && format != "junit" {
+            assert!(!rendering.contains("<script"), "{format} holds markup");
+        }
+    }
+    let [(_, text), (_, markdown), (_, junit), (_, html)] = sample.renderings();
+    for line in text.lines() {
+        assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+    }
+    let header = markdown.lines().position(|line| line == "|---|---|---|---|---|").expect("a table");
+    for row in markdown.lines().skip(header + 1).take(sample.verdict.findings.len()) {
+        let cells = row.replace("\\\\", "").replace("\\|", "").matches('|').count();
+        assert_eq!(cells, 6, "{row}");
+    }
+    assert!(markdown.lines().all(|line| !line.starts_with("# ") && !line.contains("](http")), "{markdown}");
+    for tag in ["html", "body", "main", "section", "table", "tbody", "tr", "td", "th", "svg", "div", "p", "ul", "li", "dl", "dd", "b", "code", "span"] {
+        let (open, close) = (html.matches(&format!("<{tag}>")).count() + html.matches(&format!("<{tag} ")).count(), html.matches(&format!("</{tag}>")).count());
+        assert_eq!(open, close, "<{tag}> in the page");
+    }
+    assert_eq!(junit.matches("<testcase").count(), sample.verdict.findings.len());
+    assert_eq!(junit.matches("<![CDATA[").count(), 0, "character data is escaped, so that nothing can end it");
+}
+
+#[test]
+fn every_line_of_text_fits_a_hundred_columns() {
+    for sample in [sample::pass(), sample::fail(), sample::spoiled(), sealed()] {
+        let mut sample = sample;
+        let long = "a word that people write ".repeat(40);
+        let Finding { title, because, .. } = &mut sample.verdict.findings[0];
+        (*title, *because) = (long.clone(), long.clone());
+        sample.verdict.spoiled.push(long);
+        for line in firedrill_reports::text(&sample.report()).lines() {
+            assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
+        }
+    }
+}
+
+#[test]
+fn a_page_of_a_long_run_stays_small() {
+    let mut sample = sample::pass();
+    let windows = &mut sample.series.tiers[0].windows;
+    let last = windows[windows.len() - 1];
+    windows.extend((1..100_000).map(|index| {
+        let mut window = last;
+        window.from += index * 500_000_000;
+        window
+    }));
+    let html = firedrill_reports::html(&sample.report());
+    assert!(html.len() < 300_000, "{} bytes", html.len());
+}
