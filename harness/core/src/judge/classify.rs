@@ -1,8 +1,11 @@
 //! The ledger, classified: for every acked version whether the final read shows that it was kept.
 //!
 //! The one idea: never sort the operations themselves. They are dealt into buckets by a hash of their key, each small
-//! enough for the cache, and each bucket is sorted and settled for itself. Beside the operations it takes five bytes
+//! enough for the cache, and each bucket is sorted and settled for itself. Most keys are one acked write and at most one
+//! row: those are settled at a glance, all others by their whole chain. Beside the operations it takes fifteen bytes
 //! for each of them.
+
+mod deal;
 
 use std::collections::BTreeMap;
 
@@ -12,11 +15,7 @@ use crate::stamp::Nanos;
 pub use super::ground::Ground;
 use super::key::{Fate, KeyCounts, Version, settle};
 use crate::terms::Domain;
-
-/// Operations per bucket aimed at: what fits into a core's own cache.
-const BUCKET: usize = 2_048;
-/// More buckets than this no longer write in streams.
-const BUCKETS_MAX: usize = 1 << 15;
+use deal::{Card, Dealt, Scatter};
 
 /// What the ledger of one component comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +92,7 @@ impl Classified {
             Some(1) => Fate::Kept,
             Some(2) => Fate::Lost,
             Some(3) => Fate::Possibly,
+            Some(4) => Fate::Presumed,
             _ => Fate::Open,
         }
     }
@@ -142,39 +142,6 @@ impl Entry {
     }
 }
 
-/// Indices dealt into buckets: those of bucket `b` lie between `starts[b]` and `starts[b + 1]`.
-struct Dealt {
-    starts: Vec<u32>,
-    indices: Vec<u32>,
-}
-
-impl Dealt {
-    fn deal(count: usize, buckets: usize, bucket_of: impl Fn(usize) -> Option<usize>) -> Dealt {
-        let mut starts = vec![0_u32; buckets + 1];
-        for index in 0..count {
-            if let Some(bucket) = bucket_of(index) {
-                starts[bucket + 1] += 1;
-            }
-        }
-        for bucket in 0..buckets {
-            starts[bucket + 1] += starts[bucket];
-        }
-        let mut next = starts.clone();
-        let mut indices = vec![0_u32; starts[buckets] as usize];
-        for index in 0..count {
-            if let Some(bucket) = bucket_of(index) {
-                indices[next[bucket] as usize] = index as u32;
-                next[bucket] += 1;
-            }
-        }
-        Dealt { starts, indices }
-    }
-
-    fn bucket(&self, bucket: usize) -> &[u32] {
-        &self.indices[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
-    }
-}
-
 /// Classifies a ledger on a ground: the fate of each acked version and the counts of each component.
 #[must_use]
 pub fn classify(ground: &Ground, operations: &[Operation], found: &[FoundRow]) -> Classified {
@@ -186,20 +153,9 @@ pub fn classify(ground: &Ground, operations: &[Operation], found: &[FoundRow]) -
         classified.oversized = true;
         return classified;
     }
-    let bits = operations
-        .len()
-        .max(found.len())
-        .div_ceil(BUCKET)
-        .clamp(1, BUCKETS_MAX)
-        .next_power_of_two()
-        .ilog2();
-    let buckets = 1_usize << bits;
-    let bucket = |space: u16, key: u64| {
-        let mixed = (key ^ (u64::from(space) << 47)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        if bits == 0 { 0 } else { (mixed >> (64 - bits)) as usize }
-    };
+    let scatter = Scatter::of(operations.len().max(found.len()));
     let unknown_class = std::cell::Cell::new(0_u64);
-    let dealt = Dealt::deal(operations.len(), buckets, |index| {
+    let mut dealt = Dealt::deal(scatter, operations.len(), |index| {
         let operation = &operations[index];
         let Some(slot) = ground.slot(operation.class) else {
             unknown_class.set(unknown_class.get() + 1);
@@ -207,14 +163,18 @@ pub fn classify(ground: &Ground, operations: &[Operation], found: &[FoundRow]) -
         };
         let counts = operation.kind != OperationKind::Read
             || (operation.outcome == OperationOutcome::Acked && operation.version > 0);
-        counts.then(|| bucket(slot.space, operation.key))
+        let plain = matches!(operation.kind, OperationKind::Insert | OperationKind::Update)
+            && operation.outcome == OperationOutcome::Acked
+            && operation.version == 1;
+        counts.then(|| Card::new(slot.space, operation.key, plain.then_some(operation.class)))
     });
     // Dealing looks at each operation twice.
     classified.unknown_class = unknown_class.get() / 2;
-    let rows = Dealt::deal(found.len(), buckets, |index| {
+    let mut rows = Dealt::deal(scatter, found.len(), |index| {
         let row = &found[index];
         let part = ground.part(*ground.spaces.get(&row.space)?)?;
-        (part.serving == Some(row.incarnation)).then(|| bucket(row.space, row.key))
+        let plain = row.content == Content::Genuine && row.version == 1;
+        (part.serving == Some(row.incarnation)).then(|| Card::new(row.space, row.key, plain.then_some(row.space)))
     });
     classified.unknown_space = found
         .iter()
@@ -222,6 +182,12 @@ pub fn classify(ground: &Ground, operations: &[Operation], found: &[FoundRow]) -
         .count() as u64;
     classified.fates = vec![0; operations.len()];
 
+    let homes = ground.slots.iter().map(|slot| {
+        let space = (*slot)?.space;
+        let component = *ground.spaces.get(&space)?;
+        ground.part(component)?.serving.map(|_| Home { component, space })
+    });
+    let homes: Vec<Option<Home>> = homes.collect();
     let mut keys = Keys {
         ground,
         operations,
@@ -229,17 +195,29 @@ pub fn classify(ground: &Ground, operations: &[Operation], found: &[FoundRow]) -
         versions: Vec::new(),
         contents: Vec::new(),
     };
+    let (mut chains, mut chain_rows) = (Vec::new(), Vec::new());
     let (mut entries, mut row_entries) = (Vec::new(), Vec::new());
-    for bucket in 0..buckets {
+    for bucket in 0..scatter.buckets() {
+        chains.clear();
+        chain_rows.clear();
+        deal::by_key(dealt.bucket(bucket), rows.bucket(bucket), |own, own_rows| {
+            if !settle_at_a_glance(&homes, own, own_rows, &mut classified) {
+                chains.extend(own.iter().map(|card| card.index()));
+                chain_rows.extend(own_rows.iter().map(|card| card.index()));
+            }
+        });
+        // In the order of memory: the operations themselves are far apart.
+        chains.sort_unstable();
+        chain_rows.sort_unstable();
         entries.clear();
-        entries.extend(dealt.bucket(bucket).iter().map(|index| {
+        entries.extend(chains.iter().map(|index| {
             let operation = &operations[*index as usize];
             let space = ground.slot(operation.class).map_or(0, |slot| slot.space);
             entry(space, operation.key, operation.version, *index)
         }));
         entries.sort_unstable_by_key(Entry::order);
         row_entries.clear();
-        row_entries.extend(rows.bucket(bucket).iter().map(|index| {
+        row_entries.extend(chain_rows.iter().map(|index| {
             let row = &found[*index as usize];
             entry(row.space, row.key, row.version, *index)
         }));
@@ -248,6 +226,35 @@ pub fn classify(ground: &Ground, operations: &[Operation], found: &[FoundRow]) -
     }
     classified.by_read.sort_unstable();
     classified
+}
+
+/// Where the keys of a class are settled: its component, whose final read counts.
+#[derive(Clone, Copy)]
+struct Home {
+    component: u16,
+    space: u16,
+}
+
+/// One acked insert or update to version 1, alone with its key, and no row or just this one: there is no chain to walk.
+/// Says whether it was that; if not, nothing was counted.
+fn settle_at_a_glance(homes: &[Option<Home>], own: &[Card], rows: &[Card], out: &mut Classified) -> bool {
+    let [write] = own else { return false };
+    let home = write
+        .plain()
+        .and_then(|class| homes.get(usize::from(class)).copied().flatten());
+    let Some(home) = home else { return false };
+    let fate = match rows {
+        [] => Fate::Lost,
+        [row] if row.plain() == Some(home.space) && row.hash() == write.hash() => Fate::Kept,
+        _ => return false,
+    };
+    let sum = &mut out.components[usize::from(home.component)];
+    sum.acked += 1;
+    sum.kept += u64::from(fate == Fate::Kept);
+    sum.lost += u64::from(fate == Fate::Lost);
+    sum.rows += rows.len() as u64;
+    out.fates[write.index() as usize] = fate as u8;
+    true
 }
 
 fn entry(space: u16, key: u64, version: u32, index: u32) -> Entry {
@@ -319,7 +326,7 @@ impl Keys<'_> {
                 continue;
             };
             sum.acked += 1;
-            sum.kept += u64::from(version.fate == Fate::Kept);
+            sum.kept += u64::from(matches!(version.fate, Fate::Kept | Fate::Presumed));
             sum.lost += u64::from(version.fate == Fate::Lost);
             sum.possibly_lost += u64::from(version.fate == Fate::Possibly);
             out.fates[index as usize] = version.fate as u8;
