@@ -157,6 +157,14 @@ async fn read_space(
         }
     };
     let client = &attended.client;
+    let there = client
+        .query_one("SELECT to_regclass(quote_ident($1::text)) IS NOT NULL", &[&name])
+        .await
+        .map_err(read.config.failed(&what))?;
+    if !there.get::<_, bool>(0) {
+        // A database that has no such table has no row of it: everything that was in it is lost.
+        return Ok(SpaceReport { id: space.id, counted: 0, arrived: 0, mutated: 0, dangling: 0, bytes: 0 });
+    }
     let counted = client
         .query_one(&format!("SELECT count(*) FROM {name} WHERE key >= 0"), &[])
         .await
