@@ -21,12 +21,29 @@ fn read(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> st
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut paths = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(run), Some(output)) = (paths.next(), paths.next()) else { return Err("usage: render RUN OUTPUT".into()) };
+    let (Some(run), Some(output)) = (paths.next(), paths.next()) else {
+        return Err("usage: render RUN OUTPUT".into());
+    };
     let mut files = BTreeMap::new();
     read(&run, &run, &mut files)?;
-    let Evidence { inputs, history, ledger, .. } = Evidence::check(&files)?;
-    let judged = judge(&inputs.run, &inputs.terms, &history.records, &ledger.operations, &ledger.found);
-    let report = Report { inputs: &inputs, verdict: &judged.verdict, series: &judged.series };
+    let Evidence {
+        inputs,
+        history,
+        ledger,
+        ..
+    } = Evidence::check(&files)?;
+    let judged = judge(
+        &inputs.run,
+        &inputs.terms,
+        &history.records,
+        &ledger.operations,
+        &ledger.found,
+    );
+    let report = Report {
+        inputs: &inputs,
+        verdict: &judged.verdict,
+        series: &judged.series,
+    };
     std::fs::create_dir_all(&output)?;
     std::fs::write(output.join("report.txt"), firedrill_reports::text(&report))?;
     std::fs::write(output.join("report.md"), firedrill_reports::markdown(&report))?;

@@ -28,12 +28,19 @@ pub(crate) fn met(outcome: Outcome) -> &'static str {
 
 /// What a finding counts for: in a spoiled run nothing passes and nothing fails.
 pub(crate) fn counts_as(verdict: &Verdict, finding: &Finding) -> Outcome {
-    if verdict.spoiled.is_empty() { finding.outcome } else { Outcome::Inconclusive }
+    if verdict.spoiled.is_empty() {
+        finding.outcome
+    } else {
+        Outcome::Inconclusive
+    }
 }
 
 /// The scope without the verdict's own word before it: `AT DRILL SIZE (12 MiB), reference tool, ...`.
 pub(crate) fn scope(verdict: &Verdict) -> &str {
-    verdict.scope.strip_prefix(outcome(verdict.outcome)).map_or(verdict.scope.as_str(), str::trim_start)
+    verdict
+        .scope
+        .strip_prefix(outcome(verdict.outcome))
+        .map_or(verdict.scope.as_str(), str::trim_start)
 }
 
 /// What has to stand beside the verdict wherever it is printed.
@@ -43,17 +50,30 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
     if verdict.sealed_by_another {
         caveats.push(format!(
             "Sealed by another program ({}): the evidence is whole, but what it says is that program's word",
-            if verdict.program.is_empty() { "it gives no name" } else { &verdict.program }
+            if verdict.program.is_empty() {
+                "it gives no name"
+            } else {
+                &verdict.program
+            }
         ));
     }
     let pairs = |map: &std::collections::BTreeMap<String, String>| {
-        map.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
+        map.iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     if !verdict.deviations.is_empty() {
-        caveats.push(format!("Settings that touch durability deviate: {}", pairs(&verdict.deviations)));
+        caveats.push(format!(
+            "Settings that touch durability deviate: {}",
+            pairs(&verdict.deviations)
+        ));
     }
     if !report.inputs.settings.is_empty() {
-        caveats.push(format!("Set for this run in place of the scenario's own: {}", pairs(&report.inputs.settings)));
+        caveats.push(format!(
+            "Set for this run in place of the scenario's own: {}",
+            pairs(&report.inputs.settings)
+        ));
     }
     caveats
 }
@@ -64,7 +84,11 @@ pub(crate) fn limit(limit: &Limit) -> String {
         Comparator::Below => "<",
         Comparator::AtMost => "<=",
     };
-    if limit.plan == 0 { format!("{comparator} 0") } else { format!("{comparator} {}", words(limit.plan)) }
+    if limit.plan == 0 {
+        format!("{comparator} 0")
+    } else {
+        format!("{comparator} {}", words(limit.plan))
+    }
 }
 
 /// The demand of a finding, empty where it is a yes or no.
@@ -85,8 +109,14 @@ pub(crate) fn span(span: &Span) -> String {
 pub(crate) fn achieved(finding: &Finding) -> String {
     match &finding.achieved {
         Achieved::Duration(value) => span(value),
-        Achieved::Count { lower, upper: Some(upper) } if lower == upper => lower.to_string(),
-        Achieved::Count { lower, upper: Some(upper) } => format!("{lower} .. {upper}"),
+        Achieved::Count {
+            lower,
+            upper: Some(upper),
+        } if lower == upper => lower.to_string(),
+        Achieved::Count {
+            lower,
+            upper: Some(upper),
+        } => format!("{lower} .. {upper}"),
         Achieved::Count { lower, upper: None } => format!("at least {lower}"),
         Achieved::Holds(true) => "holds".into(),
         Achieved::Holds(false) => "does not hold".into(),
@@ -126,16 +156,24 @@ pub(crate) fn edges(origin: Nanos, stamp: Stamp) -> (String, String) {
 /// `+0.609 .. +0.645 s` of drill time since the origin.
 pub(crate) fn since(origin: Nanos, stamp: Stamp) -> String {
     let (early, late) = edges(origin, stamp);
-    if early == late { format!("{late} s") } else { format!("{early} .. {late} s") }
+    if early == late {
+        format!("{late} s")
+    } else {
+        format!("{early} .. {late} s")
+    }
 }
 
 /// The origin that times of a report count from, and its name: the strike's early edge, else the first known moment.
 pub(crate) fn origin(verdict: &Verdict) -> (Nanos, &'static str) {
     let moments = &verdict.moments;
-    [(moments.struck, "the strike"), (moments.alerted, "the alert"), (moments.authorised, "recovery was authorised")]
-        .into_iter()
-        .find_map(|(stamp, name)| stamp.map(|stamp| (stamp.early, name)))
-        .unwrap_or((0, "the machine's start"))
+    [
+        (moments.struck, "the strike"),
+        (moments.alerted, "the alert"),
+        (moments.authorised, "recovery was authorised"),
+    ]
+    .into_iter()
+    .find_map(|(stamp, name)| stamp.map(|stamp| (stamp.early, name)))
+    .unwrap_or((0, "the machine's start"))
 }
 
 /// The moments in the order of a drill, each with its meaning; `None`: never came.
@@ -144,8 +182,16 @@ pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<St
     let mut rows: Vec<(String, &'static str, Option<Stamp>)> = [
         ("struck", "the striking fault took effect", moments.struck),
         ("impact", "clients first missed their thresholds", moments.impact),
-        ("alerted", "the plan's monitor raised an alert of the fault's kind", moments.alerted),
-        ("acknowledged", "somebody, or the automation, responded", moments.acknowledged),
+        (
+            "alerted",
+            "the plan's monitor raised an alert of the fault's kind",
+            moments.alerted,
+        ),
+        (
+            "acknowledged",
+            "somebody, or the automation, responded",
+            moments.acknowledged,
+        ),
         ("declared", "the disaster was declared", moments.declared),
         ("authorised", "recovery was allowed to start", moments.authorised),
     ]
@@ -153,15 +199,35 @@ pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<St
     .into();
     for (level, tier) in &moments.tiers {
         if tier.impact.is_some() {
-            rows.push((format!("tier {level} impact"), "its clients first missed their thresholds", tier.impact));
+            rows.push((
+                format!("tier {level} impact"),
+                "its clients first missed their thresholds",
+                tier.impact,
+            ));
         }
-        rows.push((format!("tier {level} released"), "the procedure let traffic in", tier.released));
-        rows.push((format!("tier {level} restored"), "served within its thresholds from here on", tier.restored));
+        rows.push((
+            format!("tier {level} released"),
+            "the procedure let traffic in",
+            tier.released,
+        ));
+        rows.push((
+            format!("tier {level} restored"),
+            "served within its thresholds from here on",
+            tier.restored,
+        ));
     }
     rows.extend(
         [
-            ("procedure done", "the last step ended (an annotation)", moments.procedure_done),
-            ("restored", "all tiers served within their thresholds from here on", moments.restored),
+            (
+                "procedure done",
+                "the last step ended (an annotation)",
+                moments.procedure_done,
+            ),
+            (
+                "restored",
+                "all tiers served within their thresholds from here on",
+                moments.restored,
+            ),
             ("confirmed", "all required checks had passed", moments.confirmed),
         ]
         .map(|(name, what, stamp)| (name.to_owned(), what, stamp)),
@@ -230,7 +296,11 @@ pub(crate) fn coverage(coverage: &Coverage) -> String {
     if coverage.bytes > 0 {
         parts.push(bytes(coverage.bytes));
     }
-    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "nothing".to_owned()
+    } else {
+        parts.join(", ")
+    }
 }
 
 /// Whether anything is known of what became of a component's acknowledged versions. Zeros that stand for "nobody
@@ -251,7 +321,11 @@ pub(crate) fn tally(tally: &Tally) -> String {
 pub(crate) fn outage(verdict: &Verdict) -> Option<String> {
     let outage = verdict.outage.as_ref()?;
     let share = verdict.budget_permille.map(|permille| {
-        format!(", at most {}.{} % of the downtime that the plan allows in a year", permille / 10, permille % 10)
+        format!(
+            ", at most {}.{} % of the downtime that the plan allows in a year",
+            permille / 10,
+            permille % 10
+        )
     });
     Some(format!("{} of plan time{}", span(outage), share.unwrap_or_default()))
 }
@@ -263,7 +337,10 @@ mod tests {
     #[test]
     fn stamps_are_rounded_outwards() {
         assert_eq!(since(0, Stamp::new(609_802_000, 644_608_001)), "+0.609 .. +0.645 s");
-        assert_eq!(since(1_000_000_000, Stamp::new(-500_000, 1_000_000_000)), "-1.001 .. +0.000 s");
+        assert_eq!(
+            since(1_000_000_000, Stamp::new(-500_000, 1_000_000_000)),
+            "-1.001 .. +0.000 s"
+        );
         assert_eq!(since(0, Stamp::at(61_000_000_000)), "+61.000 s");
         assert!(!since(i64::MAX, Stamp::new(i64::MIN + 1, i64::MAX)).is_empty());
     }
@@ -271,6 +348,13 @@ mod tests {
     #[test]
     fn what_no_check_looked_at_says_so() {
         assert_eq!(coverage(&Coverage::default()), "nothing");
-        assert_eq!(coverage(&Coverage { relations: 1, rows: 2, bytes: 4096 }), "1 relation, 2 rows, 4 KiB");
+        assert_eq!(
+            coverage(&Coverage {
+                relations: 1,
+                rows: 2,
+                bytes: 4096
+            }),
+            "1 relation, 2 rows, 4 KiB"
+        );
     }
 }

@@ -21,7 +21,9 @@ pub fn html(report: &Report<'_>) -> String {
     let mut page = String::with_capacity(64 * 1024);
     page.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    page.push_str("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">");
+    page.push_str(
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
+    );
     page.push_str(&format!(
         "<title>{}: {}</title><style>{}</style></head><body><main>\n",
         figure::outcome(verdict.outcome),
@@ -65,13 +67,24 @@ fn banner(report: &Report<'_>) -> String {
             .filter(|finding| figure::counts_as(verdict, finding) == outcome)
             .map(|finding| {
                 let demanded = figure::demanded(finding);
-                let demanded = if demanded.is_empty() { demanded } else { format!(", demanded {demanded}") };
+                let demanded = if demanded.is_empty() {
+                    demanded
+                } else {
+                    format!(", demanded {demanded}")
+                };
+                let because = if outcome == Outcome::Fail {
+                    format!(
+                        "<br><span class=\"because\">{}</span>",
+                        escape(&beginning(&finding.because))
+                    )
+                } else {
+                    String::new()
+                };
                 format!(
-                    "<li><b>{}: {}{}</b><br><span class=\"because\">{}</span></li>",
+                    "<li><b>{}: {}{}</b>{because}</li>",
                     escape(&finding.title),
                     escape(&figure::achieved(finding)),
-                    escape(&demanded),
-                    escape(&finding.because)
+                    escape(&demanded)
                 )
             })
             .collect()
@@ -83,8 +96,15 @@ fn banner(report: &Report<'_>) -> String {
         escape(figure::scope(verdict))
     );
     if !verdict.spoiled.is_empty() {
-        let why: Vec<String> = verdict.spoiled.iter().map(|why| format!("<li>{}</li>", escape(why))).collect();
-        text.push_str(&format!("<p>The whole run is inconclusive; nothing in it passes or fails:</p><ul>{}</ul>", why.concat()));
+        let why: Vec<String> = verdict
+            .spoiled
+            .iter()
+            .map(|why| format!("<li>{}</li>", escape(why)))
+            .collect();
+        text.push_str(&format!(
+            "<p>The whole run is inconclusive; nothing in it passes or fails:</p><ul>{}</ul>",
+            why.concat()
+        ));
     } else {
         let (missed, undecided) = (of(Outcome::Fail), of(Outcome::Inconclusive));
         let met = verdict.findings.len() - missed.len() - undecided.len();
@@ -105,6 +125,15 @@ fn banner(report: &Report<'_>) -> String {
     }
     text.push_str("</div>\n");
     text
+}
+
+/// As much of a reason as the top of the page has room for.
+fn beginning(because: &str) -> String {
+    const CHARACTERS: usize = 320;
+    match because.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}… (the whole stands below)", &because[..end]),
+        None => because.to_owned(),
+    }
 }
 
 /// The name of an outcome in the style sheet.

@@ -11,7 +11,11 @@ use crate::{Report, figure};
 #[must_use]
 pub fn junit(report: &Report<'_>) -> String {
     let verdict = report.verdict;
-    let scope = plain(&format!("{} {}", figure::outcome(verdict.outcome), figure::scope(verdict)));
+    let scope = plain(&format!(
+        "{} {}",
+        figure::outcome(verdict.outcome),
+        figure::scope(verdict)
+    ));
     let caveats: Vec<String> = figure::caveats(report).iter().map(|caveat| plain(caveat)).collect();
     let beside = [std::slice::from_ref(&scope), &caveats].concat().join("\n");
     let spoiled: Vec<String> = verdict.spoiled.iter().map(|why| plain(why)).collect();
@@ -21,7 +25,10 @@ pub fn junit(report: &Report<'_>) -> String {
         ("scope", scope),
         ("run", plain(&verdict.run)),
         ("disaster", plain(&verdict.disaster)),
-        ("sealed by another program", if verdict.sealed_by_another { "yes" } else { "no" }.to_owned()),
+        (
+            "sealed by another program",
+            if verdict.sealed_by_another { "yes" } else { "no" }.to_owned(),
+        ),
         ("recorded by", plain(&verdict.program)),
     ] {
         suite.add_property(Property::new(name, value));
@@ -32,10 +39,21 @@ pub fn junit(report: &Report<'_>) -> String {
         let mut status = status(outcome);
         let because = plain(&finding.because);
         if outcome != Outcome::Pass {
-            let demanded = finding.limit.as_ref().map(|limit| format!(" (demanded {})", figure::limit(limit)));
-            let message =
-                format!("{}: {}{}", finding.title, figure::achieved(finding), demanded.unwrap_or_default());
-            status.set_message(plain(&if spoiled.is_empty() { message } else { format!("the run is spoiled; {message}") }));
+            let demanded = finding
+                .limit
+                .as_ref()
+                .map(|limit| format!(" (demanded {})", figure::limit(limit)));
+            let message = format!(
+                "{}: {}{}",
+                finding.title,
+                figure::achieved(finding),
+                demanded.unwrap_or_default()
+            );
+            status.set_message(plain(&if spoiled.is_empty() {
+                message
+            } else {
+                format!("the run is spoiled; {message}")
+            }));
             status.set_type(figure::met(outcome));
             status.set_description([std::slice::from_ref(&because), &spoiled].concat().join("\n"));
         }
@@ -44,16 +62,27 @@ pub fn junit(report: &Report<'_>) -> String {
         case.set_system_out(format!("{}: {because}\n{beside}", plain(&finding.title)));
         suite.add_test_case(case);
     }
-    let worst = verdict.findings.iter().map(|finding| figure::counts_as(verdict, finding)).max();
+    let worst = verdict
+        .findings
+        .iter()
+        .map(|finding| figure::counts_as(verdict, finding))
+        .max();
     if !spoiled.is_empty() || worst.is_none_or(|worst| worst < verdict.outcome) {
-        let outcome = if spoiled.is_empty() { verdict.outcome.max(Outcome::Inconclusive) } else { Outcome::Inconclusive };
+        let outcome = if spoiled.is_empty() {
+            verdict.outcome.max(Outcome::Inconclusive)
+        } else {
+            Outcome::Inconclusive
+        };
         let mut status = status(outcome);
         let why = match (spoiled.is_empty(), verdict.findings.is_empty()) {
             (false, _) => spoiled.join("; "),
             (true, true) => "no target was judged".into(),
             (true, false) => "no single target says why; see the report".into(),
         };
-        status.set_message(format!("the run as a whole is {}: {why}", figure::outcome(outcome).to_lowercase()));
+        status.set_message(format!(
+            "the run as a whole is {}: {why}",
+            figure::outcome(outcome).to_lowercase()
+        ));
         status.set_type(figure::met(outcome));
         let mut case = TestCase::new("run", status);
         case.set_classname(plain(&verdict.scenario));

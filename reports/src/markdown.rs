@@ -14,16 +14,27 @@ pub fn markdown(report: &Report<'_>) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    line(format!("## {}: {}", figure::outcome(verdict.outcome), cell(&verdict.scenario)));
+    line(format!(
+        "## {}: {}",
+        figure::outcome(verdict.outcome),
+        cell(&verdict.scenario)
+    ));
     line(String::new());
-    line(format!("**{}** {}", figure::outcome(verdict.outcome), cell(figure::scope(verdict))));
+    line(format!(
+        "**{}** {}",
+        figure::outcome(verdict.outcome),
+        cell(figure::scope(verdict))
+    ));
     line(String::new());
     for caveat in figure::caveats(report) {
         line(format!("> **Note:** {}", cell(&caveat)));
         line(String::new());
     }
     for why in &verdict.spoiled {
-        line(format!("- **The whole run is inconclusive; nothing in it passes or fails:** {}", cell(why)));
+        line(format!(
+            "- **The whole run is inconclusive; nothing in it passes or fails:** {}",
+            cell(why)
+        ));
     }
     if !verdict.spoiled.is_empty() {
         line(String::new());
@@ -50,7 +61,12 @@ pub fn markdown(report: &Report<'_>) -> String {
     for finding in &verdict.findings {
         let outcome = figure::counts_as(verdict, finding);
         if outcome != Outcome::Pass {
-            line(format!("- **{} {}**: {}", cell(&finding.title), figure::met(outcome), cell(&finding.because)));
+            line(format!(
+                "- **{} {}**: {}",
+                cell(&finding.title),
+                figure::met(outcome),
+                cell(&finding.because)
+            ));
         }
     }
     for about in &verdict.about_plan {
@@ -61,11 +77,25 @@ pub fn markdown(report: &Report<'_>) -> String {
         &mut line,
         &format!("Moments, in drill time since {name}"),
         figure::moments(verdict).into_iter().map(|(name, _, stamp)| {
-            format!("{name}: {}", stamp.map_or_else(|| "never".to_owned(), |stamp| figure::since(origin, stamp)))
+            format!(
+                "{name}: {}",
+                stamp.map_or_else(|| "never".to_owned(), |stamp| figure::since(origin, stamp))
+            )
         }),
     );
-    list(&mut line, "What stood in for what", verdict.stand_ins.iter().map(|s| format!("{}: {}", s.planned, s.drilled)));
-    list(&mut line, "Assumed, since the plan is silent", verdict.assumptions.iter().cloned());
+    list(
+        &mut line,
+        "What stood in for what",
+        verdict
+            .stand_ins
+            .iter()
+            .map(|s| format!("{}: {}", s.planned, s.drilled)),
+    );
+    list(
+        &mut line,
+        "Assumed, since the plan is silent",
+        verdict.assumptions.iter().cloned(),
+    );
     list(&mut line, "Not covered", verdict.not_covered.iter().cloned());
     line(String::new());
     line(format!(
@@ -93,7 +123,7 @@ fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = 
 
 /// A code span. Escapes mean nothing in one, so that what would end it, or a table cell, is left out.
 fn code(text: &str) -> String {
-    format!("`{}`", plain(text).replace(['`', '|'], ""))
+    format!("`{}`", plain(text).replace(['`', '|', '<', '>'], ""))
 }
 
 /// Text that cannot break out of a table cell, become markup, a link or the start of a list.

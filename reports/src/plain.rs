@@ -36,7 +36,10 @@ mod tests {
     #[test]
     fn steering_characters_are_shown() {
         assert_eq!(plain("a\u{1b}[31mb\r\nc\u{0}"), "a\\u{1b}[31mb  c\\u{0}");
-        assert_eq!(plain("\u{202e}evil\u{ffff}\u{1fffe}\u{9b}"), "\\u{202e}evil\\u{ffff}\\u{1fffe}\\u{9b}");
+        assert_eq!(
+            plain("\u{202e}evil\u{ffff}\u{1fffe}\u{9b}"),
+            "\\u{202e}evil\\u{ffff}\\u{1fffe}\\u{9b}"
+        );
         assert_eq!(plain("Größe ≤ 5 €, 大"), "Größe ≤ 5 €, 大");
     }
 

