@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long a released run may take to end.
-const RELEASE_DEADLINE: Duration = Duration::from_secs(15);
+const RELEASE_DEADLINE: Duration = Duration::from_secs(90);
 
 /// Which runs to clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub fn kept() -> Vec<Kept> {
     held.map(|runtime| Kept { runtime }).collect()
 }
 
-/// Cleans what `filter` names. Takes up to some ten seconds; blocks.
+/// Cleans what `filter` names. Takes some seconds, on a busy disk up to a minute and a half for each run; blocks.
 #[must_use]
 pub fn clean(filter: &Filter) -> Vec<Cleaned> {
     let named = |path: &Path| match filter {

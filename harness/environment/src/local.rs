@@ -100,13 +100,16 @@ impl Local {
         let supervisor = Supervisor::start(
             &options.binary,
             &path.join(JOURNAL),
-            log.try_clone().map_err(EnvironmentError::io("cannot share the supervisor's log"))?,
+            log.try_clone()
+                .map_err(EnvironmentError::io("cannot share the supervisor's log"))?,
         )?;
         // The first order, so that a supervisor that did not come up is noticed here.
         if let Err(error) = supervisor.observe().await {
             supervisor.end().await;
             let mut said = String::new();
-            let _ = log.rewind().and_then(|()| log.take(LOG_BYTES_MAX).read_to_string(&mut said));
+            let _ = log
+                .rewind()
+                .and_then(|()| log.take(LOG_BYTES_MAX).read_to_string(&mut said));
             return Err(EnvironmentError::Start {
                 service: "supervise".into(),
                 reason: error.to_string(),
@@ -115,7 +118,13 @@ impl Local {
         }
         let furnished = Runtime::share(&path)
             .map_err(EnvironmentError::path("share the lease of", &path))
-            .and_then(|runtime| Ok((runtime, furnish(&path, &options, account.as_ref(), build)?, Secret::random()?)));
+            .and_then(|runtime| {
+                Ok((
+                    runtime,
+                    furnish(&path, &options, account.as_ref(), build)?,
+                    Secret::random()?,
+                ))
+            });
         let (runtime, (binary, build, logs), password) = match furnished {
             Ok(furnished) => furnished,
             Err(error) => {
@@ -322,9 +331,7 @@ fn furnish(
         build.copied_to(&runtime.join("postgres-build"))?
     };
     let logs = match &options.logs {
-        Some(logs) => {
-            logs.canonicalize().map_err(EnvironmentError::path("find", logs))?
-        }
+        Some(logs) => logs.canonicalize().map_err(EnvironmentError::path("find", logs))?,
         None => directory("logs", 0o700)?,
     };
     Ok((binary, build, logs))

@@ -148,7 +148,9 @@ pub fn s3_main(args: Vec<String>) -> ExitCode {
     let path = match args.as_slice() {
         [flag, path] if flag == "--config" => PathBuf::from(path),
         _ => {
-            complain(format_args!("s3 is started by firedrill itself: expected --config FILE"));
+            complain(format_args!(
+                "s3 is started by firedrill itself: expected --config FILE"
+            ));
             return ExitCode::from(2);
         }
     };

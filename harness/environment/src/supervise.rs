@@ -5,6 +5,7 @@
 //! session of its own, so that Ctrl-C on the terminal does not reach it. It is one thread, besides the reader of the
 //! pipe: who spawns also collects, and nobody can take an exit status away from the standard library.
 
+mod removal;
 pub(crate) mod sweep;
 pub(crate) mod wire;
 
@@ -308,7 +309,10 @@ fn listen() -> io::Result<Receiver<Request>> {
                     }
                 }
                 // Not its text: it may hold a secret.
-                Err(error) => complain(format_args!("supervise: a request that cannot be read, at column {}", error.column())),
+                Err(error) => complain(format_args!(
+                    "supervise: a request that cannot be read, at column {}",
+                    error.column()
+                )),
             }
         }
     })?;

@@ -15,8 +15,8 @@ use tokio::sync::{oneshot, watch};
 
 /// How long the supervisor may take to answer; starting a process is the longest of what it does.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
-/// How long it may take to clean up.
-pub(crate) const END_DEADLINE: Duration = Duration::from_secs(15);
+/// How long it may take to clean up: longer than it gives to processes that wait for a busy disk.
+pub(crate) const END_DEADLINE: Duration = Duration::from_secs(90);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

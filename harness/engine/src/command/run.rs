@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use firedrill_core::Terms;
 use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
 use firedrill_core::resolve::resolve;
 use firedrill_core::verdict::Verdict;
-use firedrill_core::Terms;
 use firedrill_environment::{PostgresChoice, Source};
 
 use super::Failure;
@@ -69,7 +69,10 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
     let interrupted = play(script, &digest, cli)?;
     let judged = conclude(&directory)?;
     if interrupted {
-        say(&format!("firedrill: interrupted; the evidence up to then is in {}", directory.display()));
+        say(&format!(
+            "firedrill: interrupted; the evidence up to then is in {}",
+            directory.display()
+        ));
         return Err(Failure::Interrupted);
     }
     print(&judged, cli)?;
@@ -119,7 +122,10 @@ fn versions() -> BTreeMap<String, String> {
 fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
     let failed = |error: io::Error| Failure::Harness(miette::miette!("{error}"));
     let directory = script.directory.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
     let recorder = Recorder::open(&directory, digest).map_err(failed)?;
     let telling = match (cli.quiet, cli.verbose) {
         (true, _) => Telling::Quiet,
@@ -127,13 +133,17 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
         (false, _) => Telling::Everything,
     };
     let (ended, problems) = runtime.block_on(async {
-        let mut drill = Drill::new(script, recorder.clone())
-            .map_err(|error| Failure::Input(miette::miette!("{error}")))?;
+        let mut drill =
+            Drill::new(script, recorder.clone()).map_err(|error| Failure::Input(miette::miette!("{error}")))?;
         let view = tell(telling, recorder.watch(), drill.live());
         let mut interrupts = interrupts().map_err(failed)?;
+        let mut interrupted = None;
         let ended = tokio::select! {
             ended = drill.play() => Some(ended),
-            _ = interrupts.recv() => None,
+            signal = interrupts.recv() => {
+                interrupted = Some(signal.unwrap_or("a signal").to_owned());
+                None
+            }
         };
         if ended.is_none() && !cli.quiet {
             say("firedrill: ending in order; once more to end at once");
@@ -150,7 +160,6 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
         });
         let problems = drill.take_down().await;
         impatient.abort();
-        let interrupted = ended.is_none().then(|| "a person (SIGINT or SIGTERM)".to_owned());
         let logs = log_files(&directory);
         recorder.close(interrupted, &logs).map_err(failed)?;
         let _ = view.await;
@@ -167,14 +176,17 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
             "the drill could not be cleaned up"
         ))),
         Some(Err(error)) => Err(Failure::Harness(miette::miette!(
-            help = format!("what happened up to then is in {}; the services' logs are in its logs/", directory.display()),
+            help = format!(
+                "what happened up to then is in {}; the services' logs are in its logs/",
+                directory.display()
+            ),
             "the drill could not be played: {error}"
         ))),
     }
 }
 
-/// SIGINT and SIGTERM, in the order they come.
-fn interrupts() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
+/// Signals that end a drill in order, in words and as they come.
+fn interrupts() -> io::Result<tokio::sync::mpsc::Receiver<&'static str>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut signals = [
         signal(SignalKind::interrupt())?,
@@ -185,12 +197,12 @@ fn interrupts() -> io::Result<tokio::sync::mpsc::Receiver<()>> {
     tokio::spawn(async move {
         loop {
             let [interrupt, terminate, hangup] = &mut signals;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
-            }
-            if sender.send(()).await.is_err() {
+            let signal = tokio::select! {
+                _ = interrupt.recv() => "a person (SIGINT)",
+                _ = terminate.recv() => "someone who asked it to end (SIGTERM)",
+                _ = hangup.recv() => "the end of its terminal (SIGHUP)",
+            };
+            if sender.send(signal).await.is_err() {
                 break;
             }
         }
@@ -227,7 +239,9 @@ fn conclude(directory: &Path) -> Result<JudgedRun, Failure> {
 
 /// On a code host's pipeline the summary and annotations are written without asking.
 fn on_ci(run: &JudgedRun) {
-    let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from) else { return };
+    let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from) else {
+        return;
+    };
     let markdown = firedrill_reports::markdown(&run.report());
     let appended = std::fs::OpenOptions::new()
         .append(true)
@@ -239,7 +253,11 @@ fn on_ci(run: &JudgedRun) {
     }
     for finding in &run.judged.verdict.findings {
         if finding.outcome == firedrill_core::Outcome::Fail {
-            let text = finding.because.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+            let text = finding
+                .because
+                .replace('%', "%25")
+                .replace('\r', "%0D")
+                .replace('\n', "%0A");
             say(&format!("::error title={}::{text}", finding.title));
         }
     }
@@ -281,7 +299,11 @@ fn choice(arguments: &PostgresArguments) -> Result<PostgresChoice, Failure> {
             )));
         }
     };
-    Ok(PostgresChoice { source, major: arguments.pg_version, offline: arguments.offline })
+    Ok(PostgresChoice {
+        source,
+        major: arguments.pg_version,
+        offline: arguments.offline,
+    })
 }
 
 fn random_u64() -> io::Result<u64> {

@@ -8,6 +8,7 @@ use crate::journal::{Entry, Remains};
 use crate::process::{Identity, Status};
 use crate::runtime::{JOURNAL, LEASE};
 use crate::shared_memory;
+use crate::supervise::removal;
 use rustix::process::Signal;
 use std::collections::HashSet;
 use std::fmt;
@@ -16,8 +17,8 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long processes may take to die.
-const DEADLINE: Duration = Duration::from_secs(8);
+/// How long processes may take to die. Who waits for a busy disk dies only then, and nobody would come after us.
+const DEADLINE: Duration = Duration::from_secs(60);
 /// How long processes may take to stop before they are looked at as they are.
 const FREEZE_DEADLINE: Duration = Duration::from_millis(1500);
 /// How long a segment may still be attached after its last process has died: whoever reads the memory map of a process
@@ -150,7 +151,10 @@ fn remove(path: &Path) -> bool {
     for attempt in 0..REMOVE_TRIES {
         let removed = match path.symlink_metadata() {
             Err(error) => Err(error),
-            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+            Ok(metadata) if metadata.is_dir() => {
+                removal::remove_files(path);
+                fs::remove_dir_all(path)
+            }
             Ok(_) => fs::remove_file(path),
         };
         match removed {
