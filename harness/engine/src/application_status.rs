@@ -32,8 +32,9 @@ pub struct ApplicationStatus {
 pub async fn status(address: SocketAddr, token: &str) -> Result<ApplicationStatus, String> {
     let asked = async {
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| error.to_string())?;
         let driver = tokio::spawn(async move {
             let _ = connection.await;
         });
@@ -44,7 +45,11 @@ pub async fn status(address: SocketAddr, token: &str) -> Result<ApplicationStatu
             .map_err(|error| error.to_string())?;
         let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
         let code = answer.status();
-        let body = Limited::new(answer.into_body(), BODY_MAX).collect().await.map_err(|error| error.to_string())?.to_bytes();
+        let body = Limited::new(answer.into_body(), BODY_MAX)
+            .collect()
+            .await
+            .map_err(|error| error.to_string())?
+            .to_bytes();
         driver.abort();
         if !code.is_success() {
             return Err(format!("status {code}"));

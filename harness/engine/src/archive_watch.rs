@@ -36,11 +36,17 @@ impl ArchiveWatch {
         let push_max = Arc::new(AtomicI64::new(0));
         let longest = Arc::clone(&push_max);
         let task = tokio::spawn(async move {
-            let mut watch = Watch { component, incarnation, ..Watch::default() };
+            let mut watch = Watch {
+                component,
+                incarnation,
+                ..Watch::default()
+            };
             loop {
                 let early = now();
                 // The session dies with its server: the watch is over then.
-                let Ok(row) = client.query_one(LOOK, &[]).await else { break };
+                let Ok(row) = client.query_one(LOOK, &[]).await else {
+                    break;
+                };
                 let seen = Seen {
                     stamp: Stamp::new(early, now()),
                     archived: row.get(0),
@@ -60,7 +66,11 @@ impl ArchiveWatch {
                 tokio::time::sleep(PERIOD).await;
             }
         });
-        ArchiveWatch { task, archived, push_max }
+        ArchiveWatch {
+            task,
+            archived,
+            push_max,
+        }
     }
 
     /// The longest time from a full segment to its arrival in the archive, drill nanoseconds.
@@ -115,7 +125,13 @@ impl Watch {
             && self.sampled.is_none_or(|at| seen.stamp.early - at >= SAMPLE)
         {
             self.sampled = Some(seen.stamp.early);
-            events.push((seen.stamp, Event::Lsn { incarnation: self.incarnation, lsn }));
+            events.push((
+                seen.stamp,
+                Event::Lsn {
+                    incarnation: self.incarnation,
+                    lsn,
+                },
+            ));
         }
         if let Some((before, archived, current)) = &self.last {
             if *current != seen.current {
@@ -128,11 +144,24 @@ impl Watch {
                 let stamp = Stamp::new(before.early, seen.stamp.late);
                 completed = Some(seen.stamp.late);
                 let (component, name) = (self.component.clone(), seen.archived.clone());
-                events.push((stamp, Event::Restorable { component, kind: "wal".into(), name }));
+                events.push((
+                    stamp,
+                    Event::Restorable {
+                        component,
+                        kind: "wal".into(),
+                        name,
+                    },
+                ));
                 if let Some(at) = self.full.iter().position(|(segment, _)| *segment == seen.archived) {
                     let drill = seen.stamp.late - self.full[at].1;
                     self.full.drain(..=at);
-                    events.push((stamp, Event::Delay { kind: DelayKind::Push, drill }));
+                    events.push((
+                        stamp,
+                        Event::Delay {
+                            kind: DelayKind::Push,
+                            drill,
+                        },
+                    ));
                 }
             }
         }
@@ -146,7 +175,12 @@ mod tests {
     use super::*;
 
     fn seen(at: Nanos, archived: &str, current: &str) -> Seen {
-        Seen { stamp: Stamp::new(at, at + 1), archived: archived.into(), current: current.into(), lsn: Some(7) }
+        Seen {
+            stamp: Stamp::new(at, at + 1),
+            archived: archived.into(),
+            current: current.into(),
+            lsn: Some(7),
+        }
     }
 
     #[test]
@@ -156,7 +190,14 @@ mod tests {
         watch.look(seen(40, "", "B"));
         let (events, completed) = watch.look(seen(80, "A", "B"));
         assert_eq!(completed, Some(81));
-        assert!(events.iter().any(|(_, event)| *event == Event::Delay { kind: DelayKind::Push, drill: 81 }), "{events:?}");
+        assert!(
+            events.iter().any(|(_, event)| *event
+                == Event::Delay {
+                    kind: DelayKind::Push,
+                    drill: 81
+                }),
+            "{events:?}"
+        );
         assert!(events.iter().any(|(stamp, event)| *stamp == Stamp::new(40, 81)
             && matches!(event, Event::Restorable { name, .. } if name == "A")));
     }

@@ -28,13 +28,21 @@ impl Checked {
             [] => (CheckOutcome::Passed, sound),
             _ => (CheckOutcome::Failed, abridged(problems)),
         };
-        Checked { outcome, coverage, detail }
+        Checked {
+            outcome,
+            coverage,
+            detail,
+        }
     }
 
     /// It could not run.
     #[must_use]
     pub fn not_run(why: String) -> Checked {
-        Checked { outcome: CheckOutcome::NotRun, coverage: Coverage::default(), detail: why }
+        Checked {
+            outcome: CheckOutcome::NotRun,
+            coverage: Coverage::default(),
+            detail: why,
+        }
     }
 
     /// As an event of the history.
@@ -70,7 +78,9 @@ fn said(error: &tokio_postgres::Error) -> String {
 
 /// Makes the session read tables themselves: a damaged index must not vouch for its table.
 async fn without_indexes(client: &Client) -> Result<(), tokio_postgres::Error> {
-    client.batch_execute("SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off").await
+    client
+        .batch_execute("SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off")
+        .await
 }
 
 /// A table of the application: quoted name, rows by estimate of nothing but a count, bytes on disk.

@@ -131,7 +131,12 @@ pub struct Run {
     pub scenario: String,
 
     /// What the drill runs on: `local` starts processes on this machine.
-    #[arg(long, default_value = "local", value_name = "ENVIRONMENT", env = "FIREDRILL_ENVIRONMENT")]
+    #[arg(
+        long,
+        default_value = "local",
+        value_name = "ENVIRONMENT",
+        env = "FIREDRILL_ENVIRONMENT"
+    )]
     pub environment: String,
 
     /// Folder of run directories.

@@ -90,5 +90,7 @@ fn set_color(color: Color) {
         Color::Always => true,
         Color::Never => false,
     };
-    let _ = miette::set_hook(Box::new(move |_| Box::new(miette::MietteHandlerOpts::new().color(always).build())));
+    let _ = miette::set_hook(Box::new(move |_| {
+        Box::new(miette::MietteHandlerOpts::new().color(always).build())
+    }));
 }

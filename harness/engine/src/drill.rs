@@ -248,7 +248,13 @@ impl Drill {
         self.faults.clear();
         if let Some(stage) = self.stage.take() {
             stage.close_links().await;
-            let Stage { local, postgres, stores, applications, .. } = stage;
+            let Stage {
+                local,
+                postgres,
+                stores,
+                applications,
+                ..
+            } = stage;
             drop((postgres, stores, applications));
             if let Err(error) = local.close().await {
                 problems.push(error.to_string());
@@ -271,7 +277,9 @@ impl Drill {
     }
 
     fn stage(&self) -> Result<&Stage, DrillError> {
-        self.stage.as_ref().ok_or_else(|| DrillError::Other("the stage is not set".into()))
+        self.stage
+            .as_ref()
+            .ok_or_else(|| DrillError::Other("the stage is not set".into()))
     }
 
     fn scenario(&self) -> &Scenario {
@@ -310,7 +318,9 @@ impl Drill {
 
 /// A duration of a plan or scenario in nanoseconds.
 fn nanos(duration: firedrill_core::plan::Duration) -> Result<Nanos, DrillError> {
-    duration.nanos().ok_or_else(|| DrillError::Other(format!("`{duration}` has no fixed length; write it in days or less")))
+    duration
+        .nanos()
+        .ok_or_else(|| DrillError::Other(format!("`{duration}` has no fixed length; write it in days or less")))
 }
 
 /// Sleeps until an instant of drill time.

@@ -1,8 +1,8 @@
 //! Dumps at the plan's cadence while the drill runs, one after the other.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use firedrill_backup::{Database, Repository};
@@ -74,17 +74,38 @@ impl Drop for Dumps {
 impl Schedule {
     async fn dump(&self) {
         let early = now();
-        let taken = self.repository.dump(&self.database, self.pg_dump.as_deref(), &|_| {}).await;
+        let taken = self
+            .repository
+            .dump(&self.database, self.pg_dump.as_deref(), &|_| {})
+            .await;
         let stamp = Stamp::new(early, now());
         match taken {
             Ok(record) => {
                 let (component, name) = (self.component.clone(), record.id);
-                self.recorder.record(stamp, Event::Restorable { component, kind: "dump".into(), name });
+                self.recorder.record(
+                    stamp,
+                    Event::Restorable {
+                        component,
+                        kind: "dump".into(),
+                        name,
+                    },
+                );
                 let drill = stamp.late - stamp.early;
-                self.recorder.record(stamp, Event::Delay { kind: DelayKind::Backup, drill });
+                self.recorder.record(
+                    stamp,
+                    Event::Delay {
+                        kind: DelayKind::Backup,
+                        drill,
+                    },
+                );
             }
             // A server that was struck cannot be dumped: that is the drill, not a failure of it.
-            Err(error) => self.recorder.record(stamp, Event::Note { text: format!("a dump failed: {error}") }),
+            Err(error) => self.recorder.record(
+                stamp,
+                Event::Note {
+                    text: format!("a dump failed: {error}"),
+                },
+            ),
         }
     }
 }

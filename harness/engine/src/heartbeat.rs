@@ -68,7 +68,13 @@ struct Pulse {
 
 impl Pulse {
     fn new(start: Nanos) -> Pulse {
-        Pulse { from: start, last: start, count: 0, gap_max: 0, before_gap: None }
+        Pulse {
+            from: start,
+            last: start,
+            count: 0,
+            gap_max: 0,
+            before_gap: None,
+        }
     }
 
     fn beat(&mut self, at: Nanos, flush: bool) -> Vec<(Stamp, Event)> {
@@ -91,7 +97,14 @@ impl Pulse {
         }
         self.last = at;
         if flush || at - self.from >= SECOND {
-            events.push((Stamp::at(at), Event::Beats { from: self.from, count: self.count, gap_max: self.gap_max }));
+            events.push((
+                Stamp::at(at),
+                Event::Beats {
+                    from: self.from,
+                    count: self.count,
+                    gap_max: self.gap_max,
+                },
+            ));
             (self.from, self.count, self.gap_max) = (at, 0, 0);
         }
         events

@@ -37,15 +37,35 @@ impl JudgedRun {
     }
 
     fn from_evidence(evidence: Evidence) -> JudgedRun {
-        let Evidence { inputs, history, ledger, digests, .. } = evidence;
-        let judged = judge(&inputs.run, &inputs.terms, &history.records, &ledger.operations, &ledger.found);
-        JudgedRun { inputs, judged, digests }
+        let Evidence {
+            inputs,
+            history,
+            ledger,
+            digests,
+            ..
+        } = evidence;
+        let judged = judge(
+            &inputs.run,
+            &inputs.terms,
+            &history.records,
+            &ledger.operations,
+            &ledger.found,
+        );
+        JudgedRun {
+            inputs,
+            judged,
+            digests,
+        }
     }
 
     /// What reports are made from.
     #[must_use]
     pub fn report(&self) -> Report<'_> {
-        Report { inputs: &self.inputs, verdict: &self.judged.verdict, series: &self.judged.series }
+        Report {
+            inputs: &self.inputs,
+            verdict: &self.judged.verdict,
+            series: &self.judged.series,
+        }
     }
 
     /// The verdict and every rendering, by file name; the same bytes for the same evidence.

@@ -30,7 +30,10 @@ enum Message {
     Event(Box<(Stamp, Event)>),
     Operations(Vec<Operation>),
     Found(Vec<FoundRow>),
-    Close { interrupted: Option<String>, digests: BTreeMap<String, String> },
+    Close {
+        interrupted: Option<String>,
+        digests: BTreeMap<String, String>,
+    },
 }
 
 /// A handle to the recorder; clones write to the same history.
@@ -116,7 +119,11 @@ impl Recorder {
         }
         known.insert(key, next);
         // Under the lock: no operation may carry an index that the history has not seen.
-        self.record_now(Event::Incarnation { id: next, component: component.to_owned(), name: name.to_owned() });
+        self.record_now(Event::Incarnation {
+            id: next,
+            component: component.to_owned(),
+            name: name.to_owned(),
+        });
         next
     }
 
@@ -142,12 +149,17 @@ impl Recorder {
     pub fn close(&self, interrupted: Option<String>, others: &[String]) -> io::Result<()> {
         let mut digests = BTreeMap::new();
         for path in others {
-            digests.insert(path.clone(), crate::run_directory::digest(&self.shared.directory.join(path))?);
+            digests.insert(
+                path.clone(),
+                crate::run_directory::digest(&self.shared.directory.join(path))?,
+            );
         }
         self.send(Message::Close { interrupted, digests });
         lock(&self.shared.watchers).clear();
         match lock(&self.shared.thread).take() {
-            Some(thread) => thread.join().unwrap_or_else(|_| Err(io::Error::other("the recorder's thread died"))),
+            Some(thread) => thread
+                .join()
+                .unwrap_or_else(|_| Err(io::Error::other("the recorder's thread died"))),
             None => Err(io::Error::other("the history is closed already")),
         }
     }
@@ -202,7 +214,10 @@ impl Files {
                 }
                 Ok(Message::Operations(batch)) => {
                     for operation in &batch {
-                        *self.outcomes.entry(outcome_name(operation.outcome).to_owned()).or_default() += 1;
+                        *self
+                            .outcomes
+                            .entry(outcome_name(operation.outcome).to_owned())
+                            .or_default() += 1;
                         let bytes = self.blocks.push_operation(operation);
                         self.operations.write_all(&bytes)?;
                     }
@@ -237,7 +252,9 @@ impl Files {
         self.flush()?;
         self.operations.get_ref().sync_all()?;
         digests.insert("operations".into(), self.blocks.digest());
-        let line = self.writer.close(Stamp::at(now()), self.outcomes, self.found, digests, interrupted);
+        let line = self
+            .writer
+            .close(Stamp::at(now()), self.outcomes, self.found, digests, interrupted);
         self.events.write_all(line.as_bytes())?;
         self.events.flush()?;
         self.events.get_ref().sync_all()

@@ -60,7 +60,9 @@ impl RunFiles for DirectoryFiles {
     }
 
     fn length(&self, path: &str) -> Result<u64, String> {
-        fs::metadata(self.root.join(path)).map(|meta| meta.len()).map_err(|error| error.to_string())
+        fs::metadata(self.root.join(path))
+            .map(|meta| meta.len())
+            .map_err(|error| error.to_string())
     }
 
     fn read(&self, path: &str, each: &mut dyn FnMut(&[u8])) -> Result<(), String> {

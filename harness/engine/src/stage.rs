@@ -11,9 +11,7 @@ use std::sync::Arc;
 
 use firedrill_backup::RepositoryConfig;
 use firedrill_core::scenario::{Route, Scenario, Service};
-use firedrill_environment::{
-    Application, Connection, EnvironmentError, Local, Postgres, PostgresOptions, Store,
-};
+use firedrill_environment::{Application, Connection, EnvironmentError, Local, Postgres, PostgresOptions, Store};
 use firedrill_proxy::{Link, Upstream};
 
 /// Clients of the application, as one end of a link.
@@ -89,7 +87,10 @@ impl Stage {
             match service {
                 Service::Postgres(service) => {
                     let settings = service.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-                    let options = PostgresOptions { settings, ..PostgresOptions::default() };
+                    let options = PostgresOptions {
+                        settings,
+                        ..PostgresOptions::default()
+                    };
                     let host = stage.local.postgres(name, options)?;
                     stage.postgres.insert(name.clone(), Arc::new(host));
                 }
@@ -107,9 +108,21 @@ impl Stage {
     }
 
     fn open_links(&mut self) -> Result<(), StageError> {
-        let databases: Vec<_> = self.postgres.iter().map(|(name, host)| (name.clone(), host.upstream())).collect();
-        let stores: Vec<_> = self.stores.iter().map(|(name, host)| (name.clone(), host.upstream())).collect();
-        let applications: Vec<_> = self.applications.iter().map(|(name, host)| (name.clone(), host.upstream())).collect();
+        let databases: Vec<_> = self
+            .postgres
+            .iter()
+            .map(|(name, host)| (name.clone(), host.upstream()))
+            .collect();
+        let stores: Vec<_> = self
+            .stores
+            .iter()
+            .map(|(name, host)| (name.clone(), host.upstream()))
+            .collect();
+        let applications: Vec<_> = self
+            .applications
+            .iter()
+            .map(|(name, host)| (name.clone(), host.upstream()))
+            .collect();
         for (application, upstream) in &applications {
             self.open_link(CLIENTS, application, false, upstream)?;
             self.open_link(MONITOR, application, false, upstream)?;
@@ -131,9 +144,13 @@ impl Stage {
     }
 
     fn open_link(&mut self, from: &str, to: &str, alternate: bool, upstream: &Upstream) -> Result<(), StageError> {
-        let link = Link::open(upstream.clone())
-            .map_err(|error| StageError::Link { from: from.to_owned(), to: to.to_owned(), error })?;
-        self.links.insert((from.to_owned(), to.to_owned(), alternate), Arc::new(link));
+        let link = Link::open(upstream.clone()).map_err(|error| StageError::Link {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            error,
+        })?;
+        self.links
+            .insert((from.to_owned(), to.to_owned(), alternate), Arc::new(link));
         Ok(())
     }
 
@@ -144,7 +161,10 @@ impl Stage {
     pub fn link(&self, from: &str, to: &str, route: Route) -> Result<&Arc<Link>, StageError> {
         self.links
             .get(&(from.to_owned(), to.to_owned(), route == Route::Alternate))
-            .ok_or_else(|| StageError::Unknown { what: "link", name: format!("{from} - {to}") })
+            .ok_or_else(|| StageError::Unknown {
+                what: "link",
+                name: format!("{from} - {to}"),
+            })
     }
 
     /// Where `from` reaches `to`.
@@ -160,7 +180,10 @@ impl Stage {
     /// # Errors
     /// When there is none.
     pub fn database(&self, name: &str) -> Result<&Arc<Postgres>, StageError> {
-        self.postgres.get(name).ok_or_else(|| StageError::Unknown { what: "Postgres service", name: name.to_owned() })
+        self.postgres.get(name).ok_or_else(|| StageError::Unknown {
+            what: "Postgres service",
+            name: name.to_owned(),
+        })
     }
 
     /// A store by name.
@@ -168,7 +191,10 @@ impl Stage {
     /// # Errors
     /// When there is none.
     pub fn store(&self, name: &str) -> Result<&Arc<Store>, StageError> {
-        self.stores.get(name).ok_or_else(|| StageError::Unknown { what: "S3 service", name: name.to_owned() })
+        self.stores.get(name).ok_or_else(|| StageError::Unknown {
+            what: "S3 service",
+            name: name.to_owned(),
+        })
     }
 
     /// An application by name.
@@ -176,7 +202,10 @@ impl Stage {
     /// # Errors
     /// When there is none.
     pub fn application(&self, name: &str) -> Result<&Arc<Application>, StageError> {
-        self.applications.get(name).ok_or_else(|| StageError::Unknown { what: "application", name: name.to_owned() })
+        self.applications.get(name).ok_or_else(|| StageError::Unknown {
+            what: "application",
+            name: name.to_owned(),
+        })
     }
 
     /// How to log in to a started database directly, past all links: the harness's own way.
@@ -186,7 +215,10 @@ impl Stage {
     pub fn direct(&self, database: &str) -> Result<Connection, StageError> {
         self.database(database)?
             .connection()
-            .ok_or_else(|| StageError::Unknown { what: "started Postgres service", name: database.to_owned() })
+            .ok_or_else(|| StageError::Unknown {
+                what: "started Postgres service",
+                name: database.to_owned(),
+            })
     }
 
     /// The backup repository as `from` reaches it: a Postgres host over its link, or directly (`None`).
@@ -197,9 +229,10 @@ impl Stage {
         let host = self.store(store)?;
         let address = match from {
             Some(from) => self.address(from, store, Route::Primary)?,
-            None => host
-                .address()
-                .ok_or_else(|| StageError::Unknown { what: "started S3 service", name: store.to_owned() })?,
+            None => host.address().ok_or_else(|| StageError::Unknown {
+                what: "started S3 service",
+                name: store.to_owned(),
+            })?,
         };
         Ok(RepositoryConfig {
             endpoint: format!("http://{address}"),
@@ -264,7 +297,10 @@ impl Stage {
 /// `N` random bytes as hexadecimal digits.
 fn random_hex<const N: usize>() -> Result<String, StageError> {
     let mut bytes = [0; N];
-    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom").map_err(StageError::Random)?, &mut bytes)
-        .map_err(StageError::Random)?;
+    io::Read::read_exact(
+        &mut std::fs::File::open("/dev/urandom").map_err(StageError::Random)?,
+        &mut bytes,
+    )
+    .map_err(StageError::Random)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -58,7 +58,9 @@ pub fn plan(rule: &Strike, backups: &Backups, steady_from: Nanos, not_before: Na
         }
         Strike::WorstForRto => {
             inputs.insert("rule".into(), "worst_for_rto".into());
-            backups.next_start.map_or(not_before, |start| (start - LEAD).max(not_before))
+            backups
+                .next_start
+                .map_or(not_before, |start| (start - LEAD).max(not_before))
         }
         Strike::Random => {
             inputs.insert("rule".into(), "random".into());
@@ -76,7 +78,11 @@ pub fn plan(rule: &Strike, backups: &Backups, steady_from: Nanos, not_before: Na
 }
 
 fn median_gap(completions: &[Nanos]) -> Option<Nanos> {
-    let mut gaps: Vec<Nanos> = completions.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0).collect();
+    let mut gaps: Vec<Nanos> = completions
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .filter(|gap| *gap > 0)
+        .collect();
     gaps.sort_unstable();
     gaps.get(gaps.len() / 2).copied()
 }
@@ -89,7 +95,10 @@ mod tests {
 
     #[test]
     fn worst_for_rpo_strikes_just_before_the_next_segment_after_steady() {
-        let backups = Backups { restorable: vec![S, 2 * S, 3 * S, 4 * S], ..Backups::default() };
+        let backups = Backups {
+            restorable: vec![S, 2 * S, 3 * S, 4 * S],
+            ..Backups::default()
+        };
         let planned = plan(&Strike::WorstForRpo, &backups, 0, 9 * S / 2, 60, 0);
         assert_eq!(planned.at, 5 * S - LEAD);
         let later = plan(&Strike::WorstForRpo, &backups, 0, 5 * S, 60, 0);
@@ -98,20 +107,40 @@ mod tests {
 
     #[test]
     fn a_segment_on_its_way_must_not_arrive_after_the_strike() {
-        let backups = Backups { restorable: vec![S, 2 * S, 3 * S], push_max: S / 4, next_start: None };
-        assert_eq!(plan(&Strike::WorstForRpo, &backups, 0, 3 * S, 60, 0).at, 4 * S - S / 4 - LEAD);
+        let backups = Backups {
+            restorable: vec![S, 2 * S, 3 * S],
+            push_max: S / 4,
+            next_start: None,
+        };
+        assert_eq!(
+            plan(&Strike::WorstForRpo, &backups, 0, 3 * S, 60, 0).at,
+            4 * S - S / 4 - LEAD
+        );
     }
 
     #[test]
     fn worst_for_rpo_with_dumps_strikes_before_the_next_one_starts() {
-        let backups = Backups { restorable: vec![S], next_start: Some(11 * S), ..Backups::default() };
+        let backups = Backups {
+            restorable: vec![S],
+            next_start: Some(11 * S),
+            ..Backups::default()
+        };
         assert_eq!(plan(&Strike::WorstForRpo, &backups, 0, 2 * S, 60, 0).at, 11 * S - LEAD);
     }
 
     #[test]
     fn a_strike_never_comes_before_steady_has_lasted() {
-        for rule in [Strike::WorstForRpo, Strike::WorstForRto, Strike::Random, Strike::At("1 s".parse().unwrap())] {
-            let backups = Backups { restorable: vec![S, 2 * S], next_start: Some(3 * S), ..Backups::default() };
+        for rule in [
+            Strike::WorstForRpo,
+            Strike::WorstForRto,
+            Strike::Random,
+            Strike::At("1 s".parse().unwrap()),
+        ] {
+            let backups = Backups {
+                restorable: vec![S, 2 * S],
+                next_start: Some(3 * S),
+                ..Backups::default()
+            };
             assert!(plan(&rule, &backups, 0, 10 * S, 60, 77).at >= 10 * S - LEAD, "{rule:?}");
         }
     }

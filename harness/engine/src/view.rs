@@ -93,14 +93,30 @@ struct View {
 impl View {
     fn event(&mut self, stamp: Stamp, event: &Event) {
         match event {
-            Event::Rate { rate } => self.rates.push(Rate { from: stamp.early, rate: *rate }),
-            Event::Credit { plan, .. } => self.credits.push(Credit { at: stamp.early, plan: *plan }),
-            Event::Phase { phase, edge: Edge::Begun } => {
+            Event::Rate { rate } => self.rates.push(Rate {
+                from: stamp.early,
+                rate: *rate,
+            }),
+            Event::Credit { plan, .. } => self.credits.push(Credit {
+                at: stamp.early,
+                plan: *plan,
+            }),
+            Event::Phase {
+                phase,
+                edge: Edge::Begun,
+            } => {
                 self.phase = Some(*phase);
                 self.bar.set_prefix(phase_name(*phase));
             }
-            Event::Fault { strikes: true, edge: FaultEdge::Invoked, .. } => self.struck = Some(stamp.early),
-            Event::Fault { edge: FaultEdge::Healed, .. } => self.released = true,
+            Event::Fault {
+                strikes: true,
+                edge: FaultEdge::Invoked,
+                ..
+            } => self.struck = Some(stamp.early),
+            Event::Fault {
+                edge: FaultEdge::Healed,
+                ..
+            } => self.released = true,
             _ => {}
         }
         if self.telling == Telling::Quiet {
@@ -163,21 +179,65 @@ fn clamp(value: i128) -> Nanos {
 /// What people want to read of the history while it happens.
 fn story(event: &Event) -> Option<String> {
     Some(match event {
-        Event::Phase { phase, edge: Edge::Begun } => format!("{:<9}{}", phase_name(*phase), phase_says(*phase)),
-        Event::Fault { name, edge: FaultEdge::Invoked, .. } => format!("fault    {name}"),
-        Event::Fault { name, edge: FaultEdge::Proved, .. } => format!("fault    {name}: proved by the harness's own probe"),
-        Event::Fault { name, edge: FaultEdge::NotProved, .. } => format!("fault    {name}: NOT proved"),
-        Event::Fault { name, edge: FaultEdge::NotHolding, .. } => format!("fault    {name}: no longer holds"),
-        Event::Alert { rule, kind, raised: true } => format!("alert    {rule} ({kind})"),
+        Event::Phase {
+            phase,
+            edge: Edge::Begun,
+        } => format!("{:<9}{}", phase_name(*phase), phase_says(*phase)),
+        Event::Fault {
+            name,
+            edge: FaultEdge::Invoked,
+            ..
+        } => format!("fault    {name}"),
+        Event::Fault {
+            name,
+            edge: FaultEdge::Proved,
+            ..
+        } => format!("fault    {name}: proved by the harness's own probe"),
+        Event::Fault {
+            name,
+            edge: FaultEdge::NotProved,
+            ..
+        } => format!("fault    {name}: NOT proved"),
+        Event::Fault {
+            name,
+            edge: FaultEdge::NotHolding,
+            ..
+        } => format!("fault    {name}: no longer holds"),
+        Event::Alert {
+            rule,
+            kind,
+            raised: true,
+        } => format!("alert    {rule} ({kind})"),
         Event::Credit { plan, what } => format!("credit   {} for people: {what}", words(*plan)),
         Event::OrderedByHarness {} => "alert    none came; the harness orders the recovery".into(),
         Event::RecoveryTarget { rule, value, .. } => format!("target   {rule}: {value}"),
-        Event::Step { name, action, edge: StepEdge::Begun, .. } => format!("step     {name}: {action}"),
-        Event::Step { name, edge: StepEdge::Failed, detail, .. } => format!("step     {name} failed: {detail}"),
-        Event::Step { name, edge: StepEdge::TimedOut, detail, .. } => format!("step     {name} ran out of time: {detail}"),
-        Event::Step { name, edge: StepEdge::Skipped, .. } => format!("step     {name} skipped"),
+        Event::Step {
+            name,
+            action,
+            edge: StepEdge::Begun,
+            ..
+        } => format!("step     {name}: {action}"),
+        Event::Step {
+            name,
+            edge: StepEdge::Failed,
+            detail,
+            ..
+        } => format!("step     {name} failed: {detail}"),
+        Event::Step {
+            name,
+            edge: StepEdge::TimedOut,
+            detail,
+            ..
+        } => format!("step     {name} ran out of time: {detail}"),
+        Event::Step {
+            name,
+            edge: StepEdge::Skipped,
+            ..
+        } => format!("step     {name} skipped"),
         Event::Takeover { component, .. } => format!("takeover {component} lives again"),
-        Event::Check { name, outcome, detail, .. } => {
+        Event::Check {
+            name, outcome, detail, ..
+        } => {
             let word = match outcome {
                 CheckOutcome::Passed => "passed",
                 CheckOutcome::Failed => "FAILED",

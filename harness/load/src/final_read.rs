@@ -163,7 +163,14 @@ async fn read_space(
         .map_err(read.config.failed(&what))?;
     if !there.get::<_, bool>(0) {
         // A database that has no such table has no row of it: everything that was in it is lost.
-        return Ok(SpaceReport { id: space.id, counted: 0, arrived: 0, mutated: 0, dangling: 0, bytes: 0 });
+        return Ok(SpaceReport {
+            id: space.id,
+            counted: 0,
+            arrived: 0,
+            mutated: 0,
+            dangling: 0,
+            bytes: 0,
+        });
     }
     let counted = client
         .query_one(&format!("SELECT count(*) FROM {name} WHERE key >= 0"), &[])

@@ -193,12 +193,11 @@ impl Cluster {
             if let Some(status) = self.child.try_wait().unwrap() {
                 panic!("postgres ended, {status}: {}", self.log());
             }
-            if let Ok(client) = self.connect("postgres").await {
-                if let Ok(row) = client.query_one("SELECT pg_is_in_recovery()", &[]).await {
-                    if !row.get::<_, bool>(0) {
-                        return client;
-                    }
-                }
+            if let Ok(client) = self.connect("postgres").await
+                && let Ok(row) = client.query_one("SELECT pg_is_in_recovery()", &[]).await
+                && !row.get::<_, bool>(0)
+            {
+                return client;
             }
             assert!(Instant::now() < deadline, "not ready: {}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -105,7 +105,8 @@ fn finding(
         let mut placed = place(facts, *source, *point);
         if placed.possible.is_none() {
             // No sample lies beyond the point: it is no later than the end of what its source acknowledged.
-            placed.possible = last_ack(classified, operations, part, placed.source).map(|at| at.max(placed.certain).saturating_add(1));
+            placed.possible = last_ack(classified, operations, part, placed.source)
+                .map(|at| at.max(placed.certain).saturating_add(1));
         }
         let before = facts.stalls.certainly_before(placed.certain);
         let width = placed

@@ -29,12 +29,18 @@ async fn look(client: &Client) -> Result<Checked, tokio_postgres::Error> {
         coverage.bytes += u64::try_from(bytes).unwrap_or(0);
         if index {
             // An index that fails the check raises an error; that is the finding, not a check that could not run.
-            if let Err(error) = client.execute("SELECT bt_index_check($1::oid::regclass, true)", &[&oid]).await {
+            if let Err(error) = client
+                .execute("SELECT bt_index_check($1::oid::regclass, true)", &[&oid])
+                .await
+            {
                 problems.push(format!("index {name}: {}", said(&error)));
             }
         } else {
             let found = client
-                .query("SELECT blkno, msg FROM verify_heapam($1::oid::regclass, check_toast => true) LIMIT 5", &[&oid])
+                .query(
+                    "SELECT blkno, msg FROM verify_heapam($1::oid::regclass, check_toast => true) LIMIT 5",
+                    &[&oid],
+                )
                 .await;
             match found {
                 Ok(rows) => {
@@ -47,6 +53,9 @@ async fn look(client: &Client) -> Result<Checked, tokio_postgres::Error> {
             }
         }
     }
-    let sound = format!("{} heaps and B-trees are sound, every row is in its indexes", coverage.relations);
+    let sound = format!(
+        "{} heaps and B-trees are sound, every row is in its indexes",
+        coverage.relations
+    );
     Ok(Checked::from_problems(&problems, coverage, sound))
 }

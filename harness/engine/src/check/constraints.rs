@@ -67,14 +67,21 @@ async fn look(client: &Client, rules: &[BusinessRule<'_>]) -> Result<Checked, to
         let (table, bytes): (String, i64) = (row.get(0), row.get(2));
         coverage.relations += 1;
         coverage.bytes += u64::try_from(bytes).unwrap_or(0);
-        match client.query_one(&format!("SELECT count(*) FROM ONLY {table}"), &[]).await {
+        match client
+            .query_one(&format!("SELECT count(*) FROM ONLY {table}"), &[])
+            .await
+        {
             Ok(count) => coverage.rows += u64::try_from(count.get::<_, i64>(0)).unwrap_or(0),
             Err(error) => problems.push(format!("{table} cannot be read: {}", said(&error))),
         }
     }
     let mut asked = 0;
-    let constraints: Vec<(String, String)> =
-        client.query(CONSTRAINTS, &[]).await?.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let constraints: Vec<(String, String)> = client
+        .query(CONSTRAINTS, &[])
+        .await?
+        .iter()
+        .map(|row| (row.get(0), row.get(1)))
+        .collect();
     let rules = rules.iter().map(|rule| (rule.name.to_owned(), rule.broken.to_owned()));
     for (name, broken) in constraints.into_iter().chain(rules) {
         asked += 1;

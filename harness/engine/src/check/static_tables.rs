@@ -22,7 +22,10 @@ impl Digests {
     /// Bytes of the tables, for the drill's size.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.0.values().map(|digest| u64::try_from(digest.bytes).unwrap_or(0)).sum()
+        self.0
+            .values()
+            .map(|digest| u64::try_from(digest.bytes).unwrap_or(0))
+            .sum()
     }
 }
 
@@ -47,7 +50,11 @@ async fn digest(client: &Client, table: &str) -> Result<Digest, tokio_postgres::
          pg_table_size('{table}') FROM ONLY {table} AS t"
     );
     let row = client.query_one(&query, &[]).await?;
-    Ok(Digest { rows: row.get(0), sum: row.get(1), bytes: row.get(2) })
+    Ok(Digest {
+        rows: row.get(0),
+        sum: row.get(1),
+        bytes: row.get(2),
+    })
 }
 
 /// Compares with what was there before.

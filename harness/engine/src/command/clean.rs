@@ -17,12 +17,18 @@ pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
     if cli.format == Format::Json {
         let rows: Vec<_> = cleaned
             .iter()
-            .map(|one| serde_json::json!({"runtime": one.runtime, "processes": one.processes, "complete": one.complete}))
+            .map(
+                |one| serde_json::json!({"runtime": one.runtime, "processes": one.processes, "complete": one.complete}),
+            )
             .collect();
         println!("{}", serde_json::Value::from(rows));
     } else {
         for one in &cleaned {
-            let word = if one.complete { "removed" } else { "COULD NOT REMOVE ALL OF" };
+            let word = if one.complete {
+                "removed"
+            } else {
+                "COULD NOT REMOVE ALL OF"
+            };
             println!("{word} {} ({} processes ended)", one.runtime.display(), one.processes);
         }
         if cleaned.is_empty() && clean.run.is_none() {

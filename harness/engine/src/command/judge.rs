@@ -1,7 +1,7 @@
 //! `firedrill judge`: the verdict again from the evidence, held against what is stored beside it.
 
-use firedrill_core::evidence::digest::sha256;
 use firedrill_core::evidence::EvidenceError;
+use firedrill_core::evidence::digest::sha256;
 
 use super::Failure;
 use super::report::print;
@@ -49,8 +49,13 @@ pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
         )));
     }
     if !cli.quiet {
-        let stored = renderings.keys().filter(|name| run.digests.contains_key(**name)).count();
-        crate::view::say(&format!("firedrill: evidence whole; {stored} stored renderings are byte for byte what it leads to"));
+        let stored = renderings
+            .keys()
+            .filter(|name| run.digests.contains_key(**name))
+            .count();
+        crate::view::say(&format!(
+            "firedrill: evidence whole; {stored} stored renderings are byte for byte what it leads to"
+        ));
     }
     Ok(run.judged.verdict.exit_code())
 }

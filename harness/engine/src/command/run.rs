@@ -8,7 +8,7 @@ use firedrill_core::Terms;
 use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
 use firedrill_core::resolve::resolve;
 use firedrill_core::verdict::Verdict;
-use firedrill_environment::{PostgresChoice, Source};
+use firedrill_environment::{Build, Origin, PostgresChoice, Source};
 
 use super::Failure;
 use super::report::print;
@@ -35,17 +35,18 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
             "`run` prints text, json, markdown or junit, not html"
         )));
     }
-    let postgres = choice(&run.postgres)?;
+    let wanted = choice(&run.postgres)?;
     let loaded = library::load(&run.scenario)?;
     let (scenario, terms) = resolve(&loaded.plan.value, &loaded.scenario.value, loaded.twin.as_deref())
         .map_err(|unsound| Failure::Input(loaded.draw(unsound)))?;
+    let build = find_postgres(&wanted, cli)?;
     let seed = match run.seed {
         Some(seed) => seed,
         None => random_u64().map_err(|error| Failure::Harness(miette::miette!("no random numbers: {error}")))?,
     };
     let name = run_directory::run_name(&terms.scenario, (seed ^ u64::from(std::process::id())) as u16);
     let directory = run.output.join(&name);
-    let inputs = inputs(&name, &loaded, &terms, seed, run);
+    let inputs = inputs(&name, &loaded, &terms, seed, run, &build);
     let digest = run_directory::create(&directory, &inputs).map_err(|error| {
         Failure::Input(miette::miette!(
             help = "choose a folder that can be written with --output DIR",
@@ -62,7 +63,11 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         terms,
         seed,
         binary,
-        postgres,
+        postgres: PostgresChoice {
+            source: Source::Directory(build.directory),
+            major: Some(build.major),
+            offline: wanted.offline,
+        },
         keep: run.keep,
         directory: directory.clone(),
     };
@@ -88,7 +93,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
     Ok(verdict.exit_code())
 }
 
-fn inputs(name: &str, loaded: &Loaded, terms: &Terms, seed: u64, run: &Run) -> RunInputs {
+fn inputs(name: &str, loaded: &Loaded, terms: &Terms, seed: u64, run: &Run, build: &Build) -> RunInputs {
     let mut settings = BTreeMap::new();
     if let Some(twin) = &loaded.twin {
         settings.insert("twin".to_owned(), twin.clone());
@@ -105,13 +110,46 @@ fn inputs(name: &str, loaded: &Loaded, terms: &Terms, seed: u64, run: &Run) -> R
         terms: terms.clone(),
         seed,
         environment: run.environment.clone(),
-        versions: versions(),
+        versions: versions(build),
     }
 }
 
-fn versions() -> BTreeMap<String, String> {
+/// The Postgres that is asked for, found or fetched before anything of the run exists.
+fn find_postgres(wanted: &PostgresChoice, cli: &Cli) -> Result<Build, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Harness(miette::miette!("{error}")))?;
+    let quiet = cli.quiet;
+    let progress: firedrill_environment::Progress = std::sync::Arc::new(move |text: &str| {
+        if !quiet {
+            eprintln!("firedrill: {text}");
+        }
+    });
+    runtime
+        .block_on(firedrill_environment::postgres::choose(wanted, Some(&progress)))
+        .map_err(|error| {
+            Failure::Input(miette::miette!(
+                help = "`firedrill doctor` tells what this machine has",
+                "{error}"
+            ))
+        })
+}
+
+fn versions(build: &Build) -> BTreeMap<String, String> {
     let system = rustix::system::uname();
+    let origin = match &build.origin {
+        Origin::System => "of this machine".to_owned(),
+        Origin::Given => "from the directory that was named".to_owned(),
+        Origin::Fetched {
+            source, archive_sha256, ..
+        } => format!("fetched from {source}, archive SHA-256 {archive_sha256}"),
+    };
     BTreeMap::from([
+        (
+            "postgres".to_owned(),
+            format!("{}, {origin}, server SHA-256 {}", build.version, build.sha256),
+        ),
         ("firedrill".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("kernel".to_owned(), system.release().to_string_lossy().into_owned()),
         ("machine".to_owned(), system.machine().to_string_lossy().into_owned()),

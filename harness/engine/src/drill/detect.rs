@@ -23,7 +23,10 @@ impl Drill {
         let recorder = self.recorder.clone();
         if noticed {
             let mut credit = |allowance: &firedrill_respond::Allowance| {
-                recorder.record_now(Event::Credit { plan: allowance.plan, what: allowance.what.clone() });
+                recorder.record_now(Event::Credit {
+                    plan: allowance.plan,
+                    what: allowance.what.clone(),
+                });
             };
             self.people.acknowledge(&self.recorder, &mut credit);
             self.people.authorise(&self.recorder, &mut credit);
@@ -37,8 +40,12 @@ impl Drill {
 
     /// Whether the monitor raised an alert of a kind that the fault can cause.
     async fn wait_for_alert(&self) -> Result<bool, DrillError> {
-        let DetectorTerm::Alerts { kinds, deadline } = &self.script.terms.detector else { return Ok(false) };
-        let (Some(monitor), Some(struck)) = (&self.monitor, self.struck) else { return Ok(false) };
+        let DetectorTerm::Alerts { kinds, deadline } = &self.script.terms.detector else {
+            return Ok(false);
+        };
+        let (Some(monitor), Some(struck)) = (&self.monitor, self.struck) else {
+            return Ok(false);
+        };
         let patience = match deadline {
             // The deadline itself, and enough beyond it that silence to it is proved.
             Some(limit) => self.scaled(limit.plan) + SECOND,

@@ -12,9 +12,9 @@ use firedrill_load::now;
 use firedrill_proxy::Cut;
 
 use super::{Drill, DrillError, nanos, sleep_until};
+use crate::fault::Fault;
 use crate::fault::link::{self, LinkFault, Protocol};
 use crate::fault::service::{self, ServiceFault};
-use crate::fault::Fault;
 use crate::stage::Stage;
 
 /// How long a fault may take to be seen by the harness's own probe.
@@ -25,7 +25,11 @@ impl Drill {
     pub(super) fn build_faults(&mut self) -> Result<(), DrillError> {
         let scenario = self.scenario().clone();
         let stage = self.stage()?;
-        let faults = scenario.faults.iter().map(|fault| build(stage, &fault.name, &fault.inject)).collect::<Result<_, _>>()?;
+        let faults = scenario
+            .faults
+            .iter()
+            .map(|fault| build(stage, &fault.name, &fault.inject))
+            .collect::<Result<_, _>>()?;
         self.faults = faults;
         Ok(())
     }
@@ -53,14 +57,19 @@ impl Drill {
         sleep_until(at).await;
         let late = now() - at;
         if late > 0 {
-            self.recorder.record_now(Event::Delay { kind: DelayKind::Scheduling, drill: late });
+            self.recorder.record_now(Event::Delay {
+                kind: DelayKind::Scheduling,
+                drill: late,
+            });
         }
         self.recorder.record_now(Event::Rate { rate: 1 });
         let stamp = if before.broken {
             let fault = self.faults[index].as_ref();
             let seen = format!("broken before it was injected: {}", before.seen);
-            self.recorder.record_now(fault_event(fault, self.scenario(), FaultEdge::Invoked, ""));
-            self.recorder.record_now(fault_event(fault, self.scenario(), FaultEdge::NotProved, &seen));
+            self.recorder
+                .record_now(fault_event(fault, self.scenario(), FaultEdge::Invoked, ""));
+            self.recorder
+                .record_now(fault_event(fault, self.scenario(), FaultEdge::NotProved, &seen));
             Stamp::at(now())
         } else {
             self.inject(index).await?
@@ -69,7 +78,10 @@ impl Drill {
         self.note_the_end_of_a_life(index, stamp);
         // The monitor kept its scaled pace meanwhile: what it was spared counts in the quantum.
         let drill = stamp.late - stamp.early;
-        self.recorder.record_now(Event::Delay { kind: DelayKind::Proof, drill });
+        self.recorder.record_now(Event::Delay {
+            kind: DelayKind::Proof,
+            drill,
+        });
         self.recorder.record_now(Event::Rate { rate: self.scale() });
         Ok(())
     }
@@ -78,7 +90,12 @@ impl Drill {
     fn note_the_end_of_a_life(&self, index: usize, struck: Stamp) {
         let lost = matches!(&self.scenario().faults[index].inject, FaultKind::LoseData { service } if *service == self.database);
         if lost && self.proved {
-            self.recorder.record(struck, Event::Fenced { incarnation: self.incarnation });
+            self.recorder.record(
+                struck,
+                Event::Fenced {
+                    incarnation: self.incarnation,
+                },
+            );
         }
     }
 
@@ -87,7 +104,8 @@ impl Drill {
         let scenario = self.script.scenario.clone();
         let fault = self.faults[index].as_ref();
         let early = now();
-        self.recorder.record(Stamp::at(early), fault_event(fault, &scenario, FaultEdge::Invoked, ""));
+        self.recorder
+            .record(Stamp::at(early), fault_event(fault, &scenario, FaultEdge::Invoked, ""));
         self.injected.push(index);
         fault.inject().await?;
         loop {
@@ -95,12 +113,14 @@ impl Drill {
             let proof = fault.prove().await;
             let stamp = Stamp::new(asked, now());
             if proof.broken {
-                self.recorder.record(stamp, fault_event(fault, &scenario, FaultEdge::Proved, &proof.seen));
+                self.recorder
+                    .record(stamp, fault_event(fault, &scenario, FaultEdge::Proved, &proof.seen));
                 self.proved = self.script.scenario.faults[index].strikes;
                 return Ok(Stamp::new(early, stamp.late));
             }
             if stamp.late - early > PROOF_MAX {
-                self.recorder.record(stamp, fault_event(fault, &scenario, FaultEdge::NotProved, &proof.seen));
+                self.recorder
+                    .record(stamp, fault_event(fault, &scenario, FaultEdge::NotProved, &proof.seen));
                 return Ok(Stamp::new(early, stamp.late));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -116,7 +136,11 @@ impl Drill {
             let fault = self.faults[*index].as_ref();
             let early = now();
             let proof = fault.prove().await;
-            let edge = if proof.broken { FaultEdge::Holding } else { FaultEdge::NotHolding };
+            let edge = if proof.broken {
+                FaultEdge::Holding
+            } else {
+                FaultEdge::NotHolding
+            };
             let event = fault_event(fault, self.scenario(), edge, &proof.seen);
             self.recorder.record(Stamp::new(early, now()), event);
         }
@@ -125,12 +149,20 @@ impl Drill {
 
 /// A fault's event; `seen` is what the probe saw.
 pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdge, seen: &str) -> Event {
-    let strikes = scenario.faults.iter().any(|other| other.name == fault.name() && other.strikes);
+    let strikes = scenario
+        .faults
+        .iter()
+        .any(|other| other.name == fault.name() && other.strikes);
     let mut detail = fault.detail();
     if !seen.is_empty() {
         detail.insert("seen".into(), seen.to_owned());
     }
-    Event::Fault { name: fault.name().to_owned(), strikes, edge, detail }
+    Event::Fault {
+        name: fault.name().to_owned(),
+        strikes,
+        edge,
+        detail,
+    }
 }
 
 fn build(stage: &Stage, name: &str, kind: &FaultKind) -> Result<Box<dyn Fault>, DrillError> {
@@ -166,7 +198,18 @@ fn of_service(stage: &Stage, name: &str, service: &str, harm: service::Harm) -> 
 
 fn of_link(stage: &Stage, name: &str, between: &[String; 2], harm: link::Harm) -> Result<Box<dyn Fault>, DrillError> {
     let link = stage.link(&between[0], &between[1], Route::Primary)?;
-    let protocol = if stage.database(&between[1]).is_ok() { Protocol::Postgres } else { Protocol::Http };
+    let protocol = if stage.database(&between[1]).is_ok() {
+        Protocol::Postgres
+    } else {
+        Protocol::Http
+    };
     let address = link.address();
-    Ok(Box::new(LinkFault::new(name, between, harm, protocol, Arc::clone(link) as _, address)))
+    Ok(Box::new(LinkFault::new(
+        name,
+        between,
+        harm,
+        protocol,
+        Arc::clone(link) as _,
+        address,
+    )))
 }

@@ -86,7 +86,11 @@ impl Drill {
             let host = stage.database(name)?;
             if let Some(store) = &scenario.backup.store {
                 // The restore side always reads the repository that the plan trusts.
-                let prefix = if *name == self.database { self.archive_prefix() } else { "" };
+                let prefix = if *name == self.database {
+                    self.archive_prefix()
+                } else {
+                    ""
+                };
                 let config = stage.repository(store, Some(name), prefix)?;
                 let file = serde_json::to_vec(&config).map_err(|error| DrillError::Other(error.to_string()))?;
                 let file = host.place_file("repository.json", &file)?;
@@ -111,12 +115,17 @@ impl Drill {
         let name = incarnation_of(&self.load_config(&self.database)?).await?;
         self.incarnation = self.recorder.incarnation(&self.component, &name);
         let client = self.session(&self.database).await?;
-        client.batch_execute(firedrill_app::schema_sql()).await.map_err(DrillError::database("creating the schema"))
+        client
+            .batch_execute(firedrill_app::schema_sql())
+            .await
+            .map_err(DrillError::database("creating the schema"))
     }
 
     /// `archive_timeout` in whole seconds of drill time, where WAL is shipped.
     fn archive_timeout(&self) -> Result<Option<i64>, DrillError> {
-        let Some(wal) = &self.scenario().backup.wal else { return Ok(None) };
+        let Some(wal) = &self.scenario().backup.wal else {
+            return Ok(None);
+        };
         let plan = match wal.archive_timeout {
             Some(timeout) => nanos(timeout)?,
             None => self
@@ -125,14 +134,21 @@ impl Drill {
                 .components
                 .get(&self.component)
                 .and_then(|component| component.backup_cycle)
-                .ok_or_else(|| DrillError::Other("backup.wal states no archive_timeout and the plan no RPO to derive it from".into()))?,
+                .ok_or_else(|| {
+                    DrillError::Other(
+                        "backup.wal states no archive_timeout and the plan no RPO to derive it from".into(),
+                    )
+                })?,
         };
         let exact = self.scaled(plan);
         let seconds = exact.div_euclid(SECOND) + i64::from(exact.rem_euclid(SECOND) > 0);
         let seconds = seconds.max(1);
         let added = seconds * SECOND - exact;
         if added > 0 {
-            self.recorder.record_now(Event::Delay { kind: DelayKind::Rounding, drill: added });
+            self.recorder.record_now(Event::Delay {
+                kind: DelayKind::Rounding,
+                drill: added,
+            });
         }
         Ok(Some(seconds))
     }
@@ -140,7 +156,9 @@ impl Drill {
     async fn start_application(&self) -> Result<(), DrillError> {
         let stage = self.stage()?;
         for (name, service) in &self.scenario().services {
-            let Service::Application(service) = service else { continue };
+            let Service::Application(service) = service else {
+                continue;
+            };
             let host = stage.application(name)?;
             host.configure(stage.application_config(name, &service.database, service.store.as_deref())?)?;
             host.start().await?;
@@ -155,7 +173,8 @@ impl Drill {
         }
         let rows = self.scenario().load.preload;
         // Files need their objects, which only the application puts beside their rows.
-        let (through, direct): (Vec<Class>, Vec<Class>) = classes.into_iter().partition(|class| class.service == "files");
+        let (through, direct): (Vec<Class>, Vec<Class>) =
+            classes.into_iter().partition(|class| class.service == "files");
         let preload_rows = |class: Class| PreloadRows { class, rows };
         let spec = PreloadSpec {
             rows: direct.into_iter().map(preload_rows).collect(),
@@ -176,7 +195,9 @@ impl Drill {
             .await
             .map_err(DrillError::database("asking for the database's size"))?;
         let mebibytes = size.get::<_, i64>(0) / (1 << 20);
-        self.recorder.record_now(Event::Note { text: format!("drill size: {mebibytes} MiB of database") });
+        self.recorder.record_now(Event::Note {
+            text: format!("drill size: {mebibytes} MiB of database"),
+        });
         Ok(())
     }
 
@@ -187,10 +208,16 @@ impl Drill {
         }
         let store = self.backup_store()?;
         let stage = self.stage()?;
-        let empty = if backup.of_empty_cluster { Some(self.start_empty_cluster().await?) } else { None };
+        let empty = if backup.of_empty_cluster {
+            Some(self.start_empty_cluster().await?)
+        } else {
+            None
+        };
         let source = match &empty {
             Some(host) => {
-                let connection = host.connection().ok_or_else(|| DrillError::Other("the empty cluster does not run".into()))?;
+                let connection = host
+                    .connection()
+                    .ok_or_else(|| DrillError::Other("the empty cluster does not run".into()))?;
                 database(&connection)
             }
             None => self.own_database(&self.database)?,
@@ -199,12 +226,16 @@ impl Drill {
         if backup.base.is_some() || backup.wal.is_some() {
             let early = now();
             let options = BaseBackupOptions::default();
-            let record = repository.base_backup_with(&source, "prepare", &options, &|_| {}).await?;
+            let record = repository
+                .base_backup_with(&source, "prepare", &options, &|_| {})
+                .await?;
             self.restorable(Stamp::new(early, now()), "base", record.id);
         }
         if backup.dump.is_some() {
             let early = now();
-            let record = repository.dump(&source, self.client_program("pg_dump").as_deref(), &|_| {}).await?;
+            let record = repository
+                .dump(&source, self.client_program("pg_dump").as_deref(), &|_| {})
+                .await?;
             self.restorable(Stamp::new(early, now()), "dump", record.id);
         }
         if let Some(host) = empty {
@@ -215,13 +246,22 @@ impl Drill {
 
     fn restorable(&self, stamp: Stamp, kind: &str, name: String) {
         let component = self.component.clone();
-        self.recorder.record(stamp, Event::Restorable { component, kind: kind.to_owned(), name });
+        self.recorder.record(
+            stamp,
+            Event::Restorable {
+                component,
+                kind: kind.to_owned(),
+                name,
+            },
+        );
     }
 
     /// A cluster with nothing in it, for the twin whose backups are worthless.
     async fn start_empty_cluster(&self) -> Result<Arc<firedrill_environment::Postgres>, DrillError> {
         let stage = self.stage()?;
-        let host = stage.local.postgres("empty-cluster", firedrill_environment::PostgresOptions::default())?;
+        let host = stage
+            .local
+            .postgres("empty-cluster", firedrill_environment::PostgresOptions::default())?;
         host.initdb().await?;
         host.start().await?;
         Ok(Arc::new(host))
@@ -254,12 +294,18 @@ impl Drill {
         let incarnations = move |component: &str, name: &str| recorder.incarnation(component, name);
         let mut team = Team::new(observer, Arc::new(incarnations));
         let mut tiers: BTreeMap<u8, Vec<String>> = BTreeMap::new();
-        for (service, tier) in SAMPLE_SERVICES.iter().filter(|(name, _)| scenario.load.rates.contains_key(*name)) {
+        for (service, tier) in SAMPLE_SERVICES
+            .iter()
+            .filter(|(name, _)| scenario.load.rates.contains_key(*name))
+        {
             tiers.entry(*tier).or_default().push((*service).to_owned());
         }
         for name in stage.applications.keys() {
             let address = stage.address(MONITOR, name, Route::Primary)?;
-            team.give_application(name, Application::new(name, address, stage.admin_token.clone(), tiers.clone()));
+            team.give_application(
+                name,
+                Application::new(name, address, stage.admin_token.clone(), tiers.clone()),
+            );
             for database_name in stage.postgres.keys() {
                 for route in [Route::Primary, Route::Alternate] {
                     let address = stage.address(name, database_name, route)?;
@@ -321,8 +367,14 @@ impl Drill {
         let mut parts = name.splitn(3, '/');
         let mut part = || parts.next().unwrap_or_default().to_owned();
         let system = part();
-        let timeline = part().parse().map_err(|_| DrillError::Other(format!("`{name}` is no incarnation")))?;
-        Ok(Life { system, timeline, epoch: part() })
+        let timeline = part()
+            .parse()
+            .map_err(|_| DrillError::Other(format!("`{name}` is no incarnation")))?;
+        Ok(Life {
+            system,
+            timeline,
+            epoch: part(),
+        })
     }
 
     async fn begin_load(&mut self) -> Result<(), DrillError> {
@@ -363,12 +415,14 @@ impl Drill {
 
     /// At least 20 writes per RPO of plan time while the calendar sets the pace.
     fn canary_rate(&self) -> u32 {
-        let rpo = self
-            .script
-            .terms
-            .components
-            .get(&self.component)
-            .and_then(|component| component.rpo.iter().map(|limit| limit.plan).filter(|plan| *plan > 0).min());
+        let rpo = self.script.terms.components.get(&self.component).and_then(|component| {
+            component
+                .rpo
+                .iter()
+                .map(|limit| limit.plan)
+                .filter(|plan| *plan > 0)
+                .min()
+        });
         let needed = rpo.map_or(0, |rpo| {
             let drill = self.scaled(rpo).max(1);
             u32::try_from((20 * SECOND).div_euclid(drill) + 1).unwrap_or(u32::MAX)
@@ -381,13 +435,18 @@ impl Drill {
         loop {
             let warm = self.live_now().is_some_and(|live| {
                 !live.tiers.is_empty()
-                    && live.tiers.iter().all(|tier| tier.acked_per_second > 0 && tier.errors_per_second == 0)
+                    && live
+                        .tiers
+                        .iter()
+                        .all(|tier| tier.acked_per_second > 0 && tier.errors_per_second == 0)
             });
             if warm {
                 return Ok(());
             }
             if now() >= until {
-                let seen = self.live_now().map_or_else(String::new, |live| format!("{:?}", live.tiers));
+                let seen = self
+                    .live_now()
+                    .map_or_else(String::new, |live| format!("{:?}", live.tiers));
                 return Err(DrillError::Other(format!(
                     "the application does not answer its clients {} s after the load began; see logs/ in {}: {seen}",
                     WARM.as_secs(),
@@ -400,13 +459,19 @@ impl Drill {
 
     /// The space of a service's keys: its place in the application's list of services.
     pub(super) fn space_of(service: &str) -> u16 {
-        let at = SAMPLE_SERVICES.iter().position(|(name, _)| *name == service).unwrap_or(SAMPLE_SERVICES.len());
+        let at = SAMPLE_SERVICES
+            .iter()
+            .position(|(name, _)| *name == service)
+            .unwrap_or(SAMPLE_SERVICES.len());
         u16::try_from(at).unwrap_or(u16::MAX)
     }
 
     fn class_of(&self, service: &str, role: Role) -> Class {
         let tiers = &self.scenario().tiers;
-        let level = tiers.iter().find(|(_, services)| services.iter().any(|name| name == service)).map(|(level, _)| *level);
+        let level = tiers
+            .iter()
+            .find(|(_, services)| services.iter().any(|name| name == service))
+            .map(|(level, _)| *level);
         let base = match role {
             Role::Workload => 0,
             Role::Canary => 100,
@@ -424,11 +489,18 @@ impl Drill {
     }
 
     fn preload_classes(&self) -> Vec<Class> {
-        self.scenario().load.rates.keys().map(|service| self.class_of(service, Role::Preload)).collect()
+        self.scenario()
+            .load
+            .rates
+            .keys()
+            .map(|service| self.class_of(service, Role::Preload))
+            .collect()
     }
 
     fn clients_client(&self) -> Result<Arc<dyn firedrill_load::Client>, DrillError> {
-        let address = self.stage()?.address(CLIENTS, &self.scenario().load.application, Route::Primary)?;
+        let address = self
+            .stage()?
+            .address(CLIENTS, &self.scenario().load.application, Route::Primary)?;
         Ok(Arc::new(HttpClient::new(address)))
     }
 
@@ -462,16 +534,18 @@ impl Drill {
     }
 
     pub(super) fn backup_store(&self) -> Result<String, DrillError> {
-        self.scenario()
-            .backup
-            .store
-            .clone()
-            .ok_or_else(|| DrillError::Other("the scenario takes backups but `backup.store` names no S3 service".into()))
+        self.scenario().backup.store.clone().ok_or_else(|| {
+            DrillError::Other("the scenario takes backups but `backup.store` names no S3 service".into())
+        })
     }
 
     /// Where the struck database's own archive goes below the bucket.
     pub(super) fn archive_prefix(&self) -> &'static str {
-        if self.scenario().backup.of_empty_cluster { MISDIRECTED } else { "" }
+        if self.scenario().backup.of_empty_cluster {
+            MISDIRECTED
+        } else {
+            ""
+        }
     }
 
     /// A client program of the Postgres in use, where the machine has it.

@@ -15,7 +15,10 @@ impl Drill {
     pub(super) async fn recover(&mut self) -> Result<Nanos, DrillError> {
         self.set_rate(1);
         self.look_again().await;
-        let team = self.team.clone().ok_or_else(|| DrillError::Other("no team was gathered".into()))?;
+        let team = self
+            .team
+            .clone()
+            .ok_or_else(|| DrillError::Other("no team was gathered".into()))?;
         let runbook = Runbook::new(&self.scenario().procedure, &team)?;
         // The runbook keeps its own deadline; this one only guards against a step that cannot be ended.
         let guard = self.script.terms.procedure_deadline + 60 * SECOND;

@@ -43,7 +43,12 @@ impl Drill {
         }
         let planned = self.wait_for_strike(not_before).await?;
         self.recorder.record_now(Event::Note {
-            text: planned.inputs.iter().map(|(key, value)| format!("{key} {value}")).collect::<Vec<_>>().join(", "),
+            text: planned
+                .inputs
+                .iter()
+                .map(|(key, value)| format!("{key} {value}"))
+                .collect::<Vec<_>>()
+                .join(", "),
         });
         self.judge_steady();
         Ok(planned.at)
@@ -57,12 +62,22 @@ impl Drill {
         loop {
             self.still_recording()?;
             let backups = strike::Backups {
-                restorable: self.archive.as_ref().map(|watch| watch.completions()).unwrap_or_default(),
+                restorable: self
+                    .archive
+                    .as_ref()
+                    .map(|watch| watch.completions())
+                    .unwrap_or_default(),
                 push_max: self.archive.as_ref().map_or(0, |watch| watch.push_max()),
                 next_start: self.dumps.as_ref().and_then(|dumps| dumps.next_start()),
             };
-            let planned =
-                strike::plan(&self.scenario().strike, &backups, self.steady_from, not_before, self.scale(), draw);
+            let planned = strike::plan(
+                &self.scenario().strike,
+                &backups,
+                self.steady_from,
+                not_before,
+                self.scale(),
+                draw,
+            );
             if planned.at - now() <= PLANNED_AHEAD || now() > not_before + STRIKE_DELAY_MAX {
                 return Ok(planned);
             }
@@ -86,17 +101,27 @@ impl Drill {
             None => why.push("no load runs".to_owned()),
             Some(live) => {
                 for tier in &live.tiers {
-                    let level = tier.tier.map_or_else(|| "no tier".to_owned(), |level| format!("tier {level}"));
-                    let limit = tier.tier.and_then(|level| self.errors_allowed(level, tier.acked_per_second));
+                    let level = tier
+                        .tier
+                        .map_or_else(|| "no tier".to_owned(), |level| format!("tier {level}"));
+                    let limit = tier
+                        .tier
+                        .and_then(|level| self.errors_allowed(level, tier.acked_per_second));
                     if tier.acked_per_second == 0 {
                         why.push(format!("{level}: nothing was acknowledged in the last second"));
                     } else if limit.is_some_and(|limit| tier.errors_per_second > limit) {
-                        why.push(format!("{level}: {} operations failed in the last second", tier.errors_per_second));
+                        why.push(format!(
+                            "{level}: {} operations failed in the last second",
+                            tier.errors_per_second
+                        ));
                     }
                 }
             }
         }
-        self.recorder.record_now(Event::Steady { held: why.is_empty(), why: why.join("; ") });
+        self.recorder.record_now(Event::Steady {
+            held: why.is_empty(),
+            why: why.join("; "),
+        });
     }
 
     fn errors_allowed(&self, level: u8, acked: u64) -> Option<u64> {
@@ -117,7 +142,9 @@ impl Drill {
     }
 
     async fn begin_dumps(&mut self) -> Result<(), DrillError> {
-        let Some(cadence) = self.scenario().backup.dump.clone() else { return Ok(()) };
+        let Some(cadence) = self.scenario().backup.dump.clone() else {
+            return Ok(());
+        };
         let every = self.scaled(nanos(cadence.every)?).max(SECOND);
         let stage = self.stage()?;
         let store = self.backup_store()?;

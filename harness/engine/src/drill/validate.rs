@@ -68,14 +68,21 @@ impl Drill {
     }
 
     fn all_good(&self) -> bool {
-        self.live_now().is_some_and(|live| !live.tiers.is_empty() && live.tiers.iter().all(|tier| self.is_good(tier)))
+        self.live_now()
+            .is_some_and(|live| !live.tiers.is_empty() && live.tiers.iter().all(|tier| self.is_good(tier)))
     }
 
     fn is_good(&self, live: &TierLive) -> bool {
         let Some(level) = live.tier else { return true };
-        let Some(term) = self.script.terms.tiers.iter().find(|term| term.level == level) else { return true };
+        let Some(term) = self.script.terms.tiers.iter().find(|term| term.level == level) else {
+            return true;
+        };
         let sum = live.acked_per_second + live.errors_per_second;
-        let errors_ppm = live.errors_per_second.saturating_mul(1_000_000).checked_div(sum).unwrap_or(u64::MAX);
+        let errors_ppm = live
+            .errors_per_second
+            .saturating_mul(1_000_000)
+            .checked_div(sum)
+            .unwrap_or(u64::MAX);
         let slow = i64::try_from(live.p99).unwrap_or(i64::MAX) > term.thresholds.response;
         live.acked_per_second > 0 && errors_ppm <= u64::from(term.thresholds.errors_ppm) && !slow
     }
@@ -124,14 +131,19 @@ impl Drill {
         };
         if status.queued > 0 {
             self.recorder.record_now(Event::Note {
-                text: format!("{} entries were still in the application's queue when its data was read", status.queued),
+                text: format!(
+                    "{} entries were still in the application's queue when its data was read",
+                    status.queued
+                ),
             });
         }
         let stage = self.stage().ok()?;
         let application = &self.scenario().load.application;
         for name in stage.postgres.keys() {
             for route in [Route::Primary, Route::Alternate] {
-                let here = stage.address(application, name, route).is_ok_and(|address| address.port() == status.database_port);
+                let here = stage
+                    .address(application, name, route)
+                    .is_ok_and(|address| address.port() == status.database_port);
                 if here && self.is_running(name).await {
                     return Some(name.clone());
                 }
@@ -141,16 +153,26 @@ impl Drill {
     }
 
     async fn is_running(&self, database: &str) -> bool {
-        let Ok(host) = self.stage().and_then(|stage| Ok(stage.database(database)?)) else { return false };
+        let Ok(host) = self.stage().and_then(|stage| Ok(stage.database(database)?)) else {
+            return false;
+        };
         matches!(host.state().await, Ok(State::Running))
     }
 
     async fn read_and_check(&self, serving: &str) -> Result<(), DrillError> {
         let config = self.load_config(serving)?;
         if let Err(error) = end_sessions(&config, SESSIONS_END_MAX).await {
-            self.recorder.record_now(Event::Note { text: format!("old sessions could not be ended: {error}") });
+            self.recorder.record_now(Event::Note {
+                text: format!("old sessions could not be ended: {error}"),
+            });
         }
-        let others: Vec<String> = self.stage()?.postgres.keys().filter(|name| *name != serving).cloned().collect();
+        let others: Vec<String> = self
+            .stage()?
+            .postgres
+            .keys()
+            .filter(|name| *name != serving)
+            .cloned()
+            .collect();
         for other in others {
             if self.is_running(&other).await {
                 self.read(&other, false).await;
@@ -163,7 +185,9 @@ impl Drill {
     /// Reads one database whole into the ledger. A read that fails leaves no end: it is no final read then.
     async fn read(&self, database: &str, serving: bool) {
         if let Err(error) = self.try_read(database, serving).await {
-            self.recorder.record_now(Event::Note { text: format!("the final read of {database} is not whole: {error}") });
+            self.recorder.record_now(Event::Note {
+                text: format!("the final read of {database} is not whole: {error}"),
+            });
         }
     }
 
@@ -184,7 +208,11 @@ impl Drill {
             .load
             .rates
             .keys()
-            .map(|service| Space { id: Self::space_of(service), service: service.clone(), objects: service == "files" })
+            .map(|service| Space {
+                id: Self::space_of(service),
+                service: service.clone(),
+                objects: service == "files",
+            })
             .chain(self.canary_space())
             .collect();
         let read = FinalRead {
@@ -199,10 +227,14 @@ impl Drill {
         self.recorder.record(Stamp::at(early), event(Edge::Begun, None, None));
         let report = final_read(&read, &self.recorder).await?;
         if report.incarnation != name {
-            return Err(DrillError::Other(format!("{name} became {} while it was read", report.incarnation)));
+            return Err(DrillError::Other(format!(
+                "{name} became {} while it was read",
+                report.incarnation
+            )));
         }
         let stamp = Stamp::new(early, now());
-        self.recorder.record(stamp, event(Edge::Ended, Some(report.counted), Some(report.arrived)));
+        self.recorder
+            .record(stamp, event(Edge::Ended, Some(report.counted), Some(report.arrived)));
         Ok(())
     }
 
@@ -210,16 +242,23 @@ impl Drill {
     fn canary_space(&self) -> Option<Space> {
         let service = super::prepare::CANARY_SERVICE;
         let used = self.scenario().load.rates.contains_key(service);
-        (!used).then(|| Space { id: Self::space_of(service), service: service.to_owned(), objects: false })
+        (!used).then(|| Space {
+            id: Self::space_of(service),
+            service: service.to_owned(),
+            objects: false,
+        })
     }
 
     /// The application's bucket, past all links.
     fn objects(&self) -> Result<Option<Arc<dyn Objects>>, DrillError> {
         let stage = self.stage()?;
-        let Some(Service::Application(application)) = self.scenario().services.get(&self.scenario().load.application) else {
+        let Some(Service::Application(application)) = self.scenario().services.get(&self.scenario().load.application)
+        else {
             return Ok(None);
         };
-        let Some(store) = &application.store else { return Ok(None) };
+        let Some(store) = &application.store else {
+            return Ok(None);
+        };
         let host = stage.store(store)?;
         let Some(address) = host.address() else { return Ok(None) };
         let config = StoreConfig {
@@ -237,13 +276,21 @@ impl Drill {
             Ok(client) => client,
             Err(error) => {
                 for name in ["static_tables", "constraints", "amcheck", "page_checksums"] {
-                    self.checked(now(), name, Checked::not_run(format!("no session on {serving}: {error}")));
+                    self.checked(
+                        now(),
+                        name,
+                        Checked::not_run(format!("no session on {serving}: {error}")),
+                    );
                 }
                 return Ok(());
             }
         };
         let early = now();
-        self.checked(early, "static_tables", static_tables::check(&client, &self.digests).await);
+        self.checked(
+            early,
+            "static_tables",
+            static_tables::check(&client, &self.digests).await,
+        );
         // Sessions of their own: settings of one check must not leak into the next.
         let early = now();
         let rules = INTEGRITY_QUERIES.map(|(name, broken)| BusinessRule { name, broken });
@@ -260,7 +307,8 @@ impl Drill {
     }
 
     fn checked(&self, early: Nanos, name: &str, checked: Checked) {
-        self.recorder.record(Stamp::new(early, now()), checked.event(name, &self.component));
+        self.recorder
+            .record(Stamp::new(early, now()), checked.event(name, &self.component));
     }
 
     /// Every page of the cluster read from disk by the server, which verifies checksums while it serves a base backup.
@@ -277,20 +325,43 @@ impl Drill {
             }
             let relations: i64 = row.get(1);
             let repository = Repository::open(&self.stage()?.repository(&store, None, "checksum-scan/")?)?;
-            let options = BaseBackupOptions { include_wal: Some(true), ..BaseBackupOptions::default() };
+            let options = BaseBackupOptions {
+                include_wal: Some(true),
+                ..BaseBackupOptions::default()
+            };
             let database = self.own_database(serving)?;
-            match repository.base_backup_with(&database, "checksum scan", &options, &|_| {}).await {
+            match repository
+                .base_backup_with(&database, "checksum scan", &options, &|_| {})
+                .await
+            {
                 Ok(record) => {
                     let bytes = record.counts.get("bytes").copied().unwrap_or(0);
-                    Ok((None, Coverage { relations: relations.unsigned_abs(), rows: 0, bytes }))
+                    Ok((
+                        None,
+                        Coverage {
+                            relations: relations.unsigned_abs(),
+                            rows: 0,
+                            bytes,
+                        },
+                    ))
                 }
-                Err(error) => Ok((Some(error.to_string()), Coverage { relations: relations.unsigned_abs(), rows: 0, bytes: 1 })),
+                Err(error) => Ok((
+                    Some(error.to_string()),
+                    Coverage {
+                        relations: relations.unsigned_abs(),
+                        rows: 0,
+                        bytes: 1,
+                    },
+                )),
             }
         };
         match attempt.await {
             Ok((problem, coverage)) => {
                 let problems: Vec<String> = problem.into_iter().collect();
-                let sound = format!("{} bytes of the cluster read, every page's checksum verified", coverage.bytes);
+                let sound = format!(
+                    "{} bytes of the cluster read, every page's checksum verified",
+                    coverage.bytes
+                );
                 Checked::from_problems(&problems, coverage, sound)
             }
             Err(error) => Checked::not_run(error.to_string()),
@@ -303,8 +374,12 @@ impl Drill {
             let stage = self.stage()?;
             let name = &self.scenario().load.application;
             let address = stage.address(CLIENTS, name, Route::Primary)?;
-            let client =
-                firedrill_respond::Application::new(name, address, stage.admin_token.clone(), std::collections::BTreeMap::new());
+            let client = firedrill_respond::Application::new(
+                name,
+                address,
+                stage.admin_token.clone(),
+                std::collections::BTreeMap::new(),
+            );
             let mut problems = Vec::new();
             let mut coverage = Coverage::default();
             for service in self.scenario().load.rates.keys() {

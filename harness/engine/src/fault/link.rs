@@ -56,11 +56,21 @@ impl LinkFault {
         link: Arc<dyn Shape>,
         address: SocketAddr,
     ) -> LinkFault {
-        LinkFault { name: name.to_owned(), between: between.clone(), harm, protocol, link, address }
+        LinkFault {
+            name: name.to_owned(),
+            between: between.clone(),
+            harm,
+            protocol,
+            link,
+            address,
+        }
     }
 
     fn failed(&self, error: &firedrill_environment::EnvironmentError) -> FaultError {
-        FaultError { fault: self.name.clone(), what: error.to_string() }
+        FaultError {
+            fault: self.name.clone(),
+            what: error.to_string(),
+        }
     }
 
     /// The time from connecting to the first byte of an answer, or why none came.
@@ -71,7 +81,9 @@ impl LinkFault {
             Protocol::Http => b"HEAD / HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n",
         };
         let exchange = async {
-            let mut stream = TcpStream::connect(self.address).await.map_err(|error| error.to_string())?;
+            let mut stream = TcpStream::connect(self.address)
+                .await
+                .map_err(|error| error.to_string())?;
             stream.write_all(greeting).await.map_err(|error| error.to_string())?;
             let mut first = [0];
             match stream.read(&mut first).await {
@@ -117,12 +129,24 @@ impl Fault for LinkFault {
     async fn prove(&self) -> Proof {
         match self.harm {
             Harm::Cut(_) => match self.greet(PATIENCE).await {
-                Ok(_) => Proof { broken: false, seen: "an answer came through the link".into() },
-                Err(why) => Proof { broken: true, seen: why },
+                Ok(_) => Proof {
+                    broken: false,
+                    seen: "an answer came through the link".into(),
+                },
+                Err(why) => Proof {
+                    broken: true,
+                    seen: why,
+                },
             },
             Harm::Delay(by) => match self.greet(by * 4 + PATIENCE).await {
-                Ok(took) => Proof { broken: took >= by * 2, seen: format!("answered after {} ms", took.as_millis()) },
-                Err(why) => Proof { broken: false, seen: why },
+                Ok(took) => Proof {
+                    broken: took >= by * 2,
+                    seen: format!("answered after {} ms", took.as_millis()),
+                },
+                Err(why) => Proof {
+                    broken: false,
+                    seen: why,
+                },
             },
         }
     }

@@ -39,22 +39,40 @@ impl ServiceFault {
         lifecycle: Arc<dyn Lifecycle>,
         files: Option<Arc<dyn Files>>,
     ) -> ServiceFault {
-        ServiceFault { name: name.to_owned(), service: service.to_owned(), harm, lifecycle, files }
+        ServiceFault {
+            name: name.to_owned(),
+            service: service.to_owned(),
+            harm,
+            lifecycle,
+            files,
+        }
     }
 
     fn failed(&self, error: &EnvironmentError) -> FaultError {
-        FaultError { fault: self.name.clone(), what: error.to_string() }
+        FaultError {
+            fault: self.name.clone(),
+            what: error.to_string(),
+        }
     }
 
     fn no_files(&self) -> FaultError {
-        FaultError { fault: self.name.clone(), what: format!("the files of {} are out of reach here", self.service) }
+        FaultError {
+            fault: self.name.clone(),
+            what: format!("the files of {} are out of reach here", self.service),
+        }
     }
 
     async fn look(&self) -> Result<Proof, EnvironmentError> {
         let state = self.lifecycle.state().await?;
         let (broken, seen) = match self.harm {
-            Harm::Kill => (state == State::Down, format!("main process of {}: {state:?}", self.service)),
-            Harm::Pause => (state == State::Paused, format!("processes of {}: {state:?}", self.service)),
+            Harm::Kill => (
+                state == State::Down,
+                format!("main process of {}: {state:?}", self.service),
+            ),
+            Harm::Pause => (
+                state == State::Paused,
+                format!("processes of {}: {state:?}", self.service),
+            ),
             Harm::LoseData => {
                 // The directory itself may be there again, empty: what counts is that there is no cluster in it.
                 let there = match &self.files {
@@ -105,7 +123,10 @@ impl Fault for ServiceFault {
     }
 
     async fn prove(&self) -> Proof {
-        self.look().await.unwrap_or_else(|error| Proof { broken: false, seen: format!("could not look: {error}") })
+        self.look().await.unwrap_or_else(|error| Proof {
+            broken: false,
+            seen: format!("could not look: {error}"),
+        })
     }
 
     async fn heal(&self) -> Result<(), FaultError> {

@@ -3,7 +3,10 @@
 use std::process::{Command, Output};
 
 fn firedrill(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_firedrill")).args(arguments).output().expect("the binary starts")
+    Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .args(arguments)
+        .output()
+        .expect("the binary starts")
 }
 
 fn stdout(output: &Output) -> String {
@@ -19,7 +22,11 @@ fn help_teaches_exit_codes_and_where_to_start() {
     let help = firedrill(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     for needed in ["inconclusive", "130", "firedrill init", "doctor", "judge"] {
-        assert!(stdout(&help).contains(needed), "{needed} is missing in\n{}", stdout(&help));
+        assert!(
+            stdout(&help).contains(needed),
+            "{needed} is missing in\n{}",
+            stdout(&help)
+        );
     }
 }
 
@@ -27,7 +34,11 @@ fn help_teaches_exit_codes_and_where_to_start() {
 fn a_name_that_is_nearly_right_is_suggested() {
     let run = firedrill(&["run", "samia-tarot-failover/database-falure"]);
     assert_eq!(run.status.code(), Some(2));
-    assert!(stderr(&run).contains("samia-tarot-failover/database-failure"), "{}", stderr(&run));
+    assert!(
+        stderr(&run).contains("samia-tarot-failover/database-failure"),
+        "{}",
+        stderr(&run)
+    );
     assert_eq!(stdout(&run), "");
 }
 
@@ -50,7 +61,12 @@ fn a_folder_that_is_no_run_is_refused_or_open_never_passed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display().to_string();
     let judged = firedrill(&["judge", &path]);
-    assert!(matches!(judged.status.code(), Some(2 | 3)), "{:?}\n{}", judged.status, stderr(&judged));
+    assert!(
+        matches!(judged.status.code(), Some(2 | 3)),
+        "{:?}\n{}",
+        judged.status,
+        stderr(&judged)
+    );
     let nowhere = firedrill(&["judge", "/no/such/run"]);
     assert_eq!(nowhere.status.code(), Some(2), "{}", stderr(&nowhere));
 }
@@ -62,11 +78,20 @@ fn lists_pipe_as_json_and_the_rest_of_the_shipped_commands_answer() {
         with_format.extend(["--format", "json"]);
         let output = firedrill(&with_format);
         let parsed: Result<serde_json::Value, _> = serde_json::from_slice(&output.stdout);
-        assert!(parsed.is_ok(), "{arguments:?}: {}\n{}", stdout(&output), stderr(&output));
+        assert!(
+            parsed.is_ok(),
+            "{arguments:?}: {}\n{}",
+            stdout(&output),
+            stderr(&output)
+        );
     }
     for arguments in [&["completions", "bash"][..], &["man"]] {
         let output = firedrill(arguments);
-        assert!(output.status.success() && output.stdout.len() > 500, "{arguments:?}: {}", stderr(&output));
+        assert!(
+            output.status.success() && output.stdout.len() > 500,
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
     }
 }
 

@@ -19,7 +19,11 @@ fn firedrill(arguments: &[&str]) -> Output {
 }
 
 fn said(output: &Output) -> String {
-    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Runs a scenario into `folder` and returns what it printed and its run directory.
@@ -27,12 +31,19 @@ fn run(scenario: &str, folder: &Path) -> (Output, PathBuf) {
     let before = runs(folder);
     let output = firedrill(&["run", scenario, "--expected", "--output", &folder.display().to_string()]);
     let new: Vec<PathBuf> = runs(folder).into_iter().filter(|run| !before.contains(run)).collect();
-    let [directory] = &new[..] else { panic!("{scenario}: expected one new run, found {new:?}\n{}", said(&output)) };
+    let [directory] = &new[..] else {
+        panic!("{scenario}: expected one new run, found {new:?}\n{}", said(&output))
+    };
     (output, directory.clone())
 }
 
 fn runs(folder: &Path) -> Vec<PathBuf> {
-    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect()
 }
 
 fn drill(scenario: &str) {
@@ -43,10 +54,18 @@ fn drill(scenario: &str) {
         println!("{scenario} was inconclusive and is run once more:\n{}", said(&output));
         (output, directory) = run(scenario, folder.path());
     }
-    assert!(output.status.success(), "{scenario} did not end as expected:\n{}", said(&output));
+    assert!(
+        output.status.success(),
+        "{scenario} did not end as expected:\n{}",
+        said(&output)
+    );
 
     let verdict = std::fs::read_to_string(directory.join("verdict.json")).expect("a verdict");
-    let exit = if verdict.contains("\"outcome\": \"fail\",\n  \"scope\"") { 1 } else { 0 };
+    let exit = if verdict.contains("\"outcome\": \"fail\",\n  \"scope\"") {
+        1
+    } else {
+        0
+    };
     let path = directory.display().to_string();
     let judged = firedrill(&["judge", &path]);
     assert_eq!(judged.status.code(), Some(exit), "{}", said(&judged));

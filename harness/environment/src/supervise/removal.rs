@@ -25,7 +25,7 @@ type Entry = (Arc<OwnedFd>, CString);
 /// Removes the files below `path`, as far as that can be done; directories, and what resists, stay for the caller.
 pub(crate) fn remove_files(path: &Path) {
     let mut files = Files::default();
-    if let Ok(root) = open(&CWD, path) {
+    if let Ok(root) = open(CWD, path) {
         files.gather(&Arc::new(root), 0);
         files.remove();
     }

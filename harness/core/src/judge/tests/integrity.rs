@@ -21,8 +21,16 @@ fn a_key_that_came_and_went_after_the_recovery_point_makes_no_hole() {
     // Written and deleted by the old life after the point: there is no row, as there is none of what was lost.
     let delete = write(CANARY, 97_500, 2, 97_600, 0);
     run.operations.push(write(CANARY, 97_500, 1, 97_500, 0));
-    run.operations.push(Operation { kind: OperationKind::Delete, ..delete });
-    assert_eq!(run.of("hole.database"), Outcome::Pass, "{:#?}", run.finding("hole.database"));
+    run.operations.push(Operation {
+        kind: OperationKind::Delete,
+        ..delete
+    });
+    assert_eq!(
+        run.of("hole.database"),
+        Outcome::Pass,
+        "{:#?}",
+        run.finding("hole.database")
+    );
     assert_eq!(run.judge().verdict.loss["database"].lost, 10);
 }
 
