@@ -321,7 +321,7 @@ fn furnish(
         .metadata()
         .is_ok_and(|metadata| metadata.permissions().mode() & 0o005 == 0o005);
     if !executable || fs::hard_link(&options.binary, &binary).is_err() {
-        fs::copy(&options.binary, &binary).map_err(EnvironmentError::path("copy", &options.binary))?;
+        fs::copy(&options.binary, &binary).map_err(EnvironmentError::path("copy this program to", &binary))?;
         fs::set_permissions(&binary, Permissions::from_mode(0o755))
             .map_err(EnvironmentError::path("make executable", &binary))?;
     }

@@ -199,7 +199,13 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
         let problems = drill.take_down().await;
         impatient.abort();
         let logs = log_files(&directory);
-        recorder.close(interrupted, &logs).map_err(failed)?;
+        recorder.close(interrupted, &logs).map_err(|error| {
+            Failure::Harness(miette::miette!(
+                help = "make room there, or choose another folder with --output DIR",
+                "the evidence cannot be written into {}: {error}; this drill has no verdict",
+                directory.display()
+            ))
+        })?;
         let _ = view.await;
         Ok::<_, Failure>((ended, problems))
     })?;

@@ -10,6 +10,7 @@ use firedrill_environment::{
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -492,4 +493,68 @@ async fn a_fetched_postgres_runs_as_the_unprivileged_user() {
     let postgres = server(&local, "database").await;
     assert!(query(&postgres, "show server_version").await.unwrap()[0].starts_with("17."));
     local.close().await.unwrap();
+}
+
+/// A harness killed while services start: what each has in shared memory is made at this very moment.
+#[test]
+fn a_harness_killed_while_servers_start_leaves_nothing() {
+    // Spread over supervisor, initdb with its own servers, and the first seconds of a postmaster. Wherever the kill
+    // falls, the outcome is the same.
+    for milliseconds in [0, 15, 60, 150, 300, 500, 800, 1100, 1500] {
+        let place = tempfile::Builder::new()
+            .prefix("k")
+            .permissions(std::fs::Permissions::from_mode(0o711))
+            .tempdir_in("/tmp")
+            .unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "environment::harness_to_be_killed",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env(REPORT, place.path().join("report"))
+            // The runtime directory lies here, and all processes of the run have it in their command line or beneath them.
+            .env("TMPDIR", place.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        let below: Vec<Identity> = process::descendants(child.id().cast_signed())
+            .into_iter()
+            .map(|status| status.identity)
+            .collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let left = || -> Vec<String> {
+            let mut left: Vec<String> = below
+                .iter()
+                .filter(|identity| identity.is_alive())
+                .map(|identity| format!("{identity:?}"))
+                .collect();
+            let directories = std::fs::read_dir(place.path()).unwrap().flatten();
+            left.extend(
+                directories
+                    .map(|entry| entry.path())
+                    .filter(|path| path.is_dir())
+                    .map(|path| path.display().to_string()),
+            );
+            let pids: Vec<String> = below.iter().map(|identity| identity.pid.to_string()).collect();
+            let table = std::fs::read_to_string("/proc/sysvipc/shm").unwrap();
+            left.extend(
+                table
+                    .lines()
+                    .filter(|line| {
+                        line.split_ascii_whitespace()
+                            .nth(4)
+                            .is_some_and(|creator| pids.iter().any(|pid| pid == creator))
+                    })
+                    .map(|line| format!("segment {line}")),
+            );
+            left
+        };
+        until("nothing is left", PATIENCE, || left().is_empty());
+    }
 }
