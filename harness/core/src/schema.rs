@@ -1,9 +1,10 @@
-//! JSON Schemas of the files that people write, generated from the types that read them.
+//! JSON Schemas of the files that people write and of the verdict that programs read, generated from their types.
 
 use schemars::JsonSchema;
 
 use crate::plan::Plan;
 use crate::scenario::Scenario;
+use crate::verdict::Verdict;
 
 /// The schema of a plan's file.
 #[must_use]
@@ -15,6 +16,12 @@ pub fn plan_schema() -> String {
 #[must_use]
 pub fn scenario_schema() -> String {
     text::<Scenario>()
+}
+
+/// The schema of `verdict.json`.
+#[must_use]
+pub fn verdict_schema() -> String {
+    text::<Verdict>()
 }
 
 fn text<T: JsonSchema>() -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use firedrill_core::schema::{plan_schema, scenario_schema};
+use firedrill_core::schema::{plan_schema, scenario_schema, verdict_schema};
 
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -12,7 +12,12 @@ fn committed(name: &str) -> PathBuf {
 
 #[test]
 fn schemas_are_those_of_the_types() {
-    for (name, made) in [("plan.json", plan_schema()), ("scenario.json", scenario_schema())] {
+    let schemas = [
+        ("plan.json", plan_schema()),
+        ("scenario.json", scenario_schema()),
+        ("verdict.json", verdict_schema()),
+    ];
+    for (name, made) in schemas {
         let path = committed(name);
         if std::env::var_os("FIREDRILL_WRITE_SCHEMA").is_some() {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("docs/schema can be made");

@@ -2,7 +2,7 @@
 //! arrived in the archive. From this the strike is timed, the quantum is measured, and a declared recovery point is
 //! placed in time.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub struct ArchiveWatch {
     task: JoinHandle<()>,
     archived: Arc<Mutex<Vec<Nanos>>>,
     push_max: Arc<AtomicI64>,
+    steady: Arc<AtomicBool>,
 }
 
 impl ArchiveWatch {
@@ -35,6 +36,8 @@ impl ArchiveWatch {
         let completions = Arc::clone(&archived);
         let push_max = Arc::new(AtomicI64::new(0));
         let longest = Arc::clone(&push_max);
+        let steady = Arc::new(AtomicBool::new(false));
+        let scaled = Arc::clone(&steady);
         let task = tokio::spawn(async move {
             let mut watch = Watch {
                 component,
@@ -55,12 +58,16 @@ impl ArchiveWatch {
                 };
                 let (events, completed) = watch.look(seen);
                 for (stamp, event) in events {
+                    // While data is loaded nothing is scaled: what takes long then adds nothing to the quantum.
+                    if !scaled.load(Ordering::Relaxed) && matches!(event, Event::Delay { .. }) {
+                        continue;
+                    }
                     if let Event::Delay { drill, .. } = &event {
                         longest.fetch_max(*drill, Ordering::Relaxed);
                     }
                     recorder.record(stamp, event);
                 }
-                if let Some(at) = completed {
+                if let Some(at) = completed.filter(|_| scaled.load(Ordering::Relaxed)) {
                     completions.lock().unwrap_or_else(PoisonError::into_inner).push(at);
                 }
                 tokio::time::sleep(PERIOD).await;
@@ -70,7 +77,13 @@ impl ArchiveWatch {
             task,
             archived,
             push_max,
+            steady,
         }
+    }
+
+    /// From here on the calendar sets the pace: delays count, and completions tell when the next one is due.
+    pub fn begin_steady(&self) {
+        self.steady.store(true, Ordering::Relaxed);
     }
 
     /// The longest time from a full segment to its arrival in the archive, drill nanoseconds.

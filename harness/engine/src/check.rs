@@ -68,6 +68,15 @@ fn abridged(problems: &[String]) -> String {
     text
 }
 
+/// How long a check may take before it counts as one that could not run.
+pub const CHECK_MAX: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// Whether the database itself answered with an error. Anything else, such as a broken connection, says nothing about
+/// the data.
+fn answered(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some()
+}
+
 /// The words of a database error without its place in our code.
 fn said(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {

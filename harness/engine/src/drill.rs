@@ -22,8 +22,8 @@ use firedrill_load::{Canary, Live, Workload, now};
 use firedrill_respond::{Monitor, People, Team};
 
 use crate::archive_watch::ArchiveWatch;
+use crate::cadence::Cadence;
 use crate::check::static_tables::Digests;
-use crate::dumps::Dumps;
 use crate::fault::Fault;
 use crate::heartbeat::Heartbeat;
 use crate::recorder::Recorder;
@@ -114,7 +114,8 @@ pub struct Drill {
     team: Option<Arc<Team>>,
     people: People,
     archive: Option<ArchiveWatch>,
-    dumps: Option<Dumps>,
+    dumps: Option<Cadence>,
+    bases: Option<Cadence>,
     faults: Vec<Box<dyn Fault>>,
     injected: Vec<usize>,
     digests: Digests,
@@ -150,6 +151,7 @@ impl Drill {
             people,
             archive: None,
             dumps: None,
+            bases: None,
             faults: Vec::new(),
             injected: Vec::new(),
             digests: Digests::default(),
@@ -217,6 +219,7 @@ impl Drill {
         self.phase(Phase::Conclude, Edge::Begun);
         self.archive = None;
         self.dumps = None;
+        self.bases = None;
         let (workload, canary) = {
             let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
             (load.workload.take(), load.canary.take())

@@ -3,11 +3,51 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use firedrill_core::evidence::{Evidence, EvidenceError, RunInputs, VERDICT_FILE};
+use firedrill_core::document::{Source, parse_plan, parse_scenario};
+use firedrill_core::evidence::{Evidence, EvidenceError, Misfit, RUN_FILE, RunInputs, VERDICT_FILE};
 use firedrill_core::judge::{Judged, judge};
+use firedrill_core::resolve::resolve;
 use firedrill_reports::Report;
 
 use crate::run_directory::DirectoryFiles;
+
+/// Makes sure that the terms are those of the plan and scenario whose texts lie beside them: a chain of digests shows
+/// that nothing was changed afterwards, not that it was right to begin with.
+fn follow_from_their_texts(inputs: &RunInputs, sealed: bool) -> Result<(), EvidenceError> {
+    let misfit = |found: String, expected: &str| {
+        EvidenceError::Altered(Box::new(Misfit {
+            file: RUN_FILE.into(),
+            place: "terms".into(),
+            found,
+            expected: expected.into(),
+        }))
+    };
+    if inputs.plan_text.is_empty() || inputs.scenario_text.is_empty() {
+        // Another program may have resolved terms by itself; every rendering of such a run says that it was sealed.
+        return if sealed {
+            Ok(())
+        } else {
+            Err(misfit(
+                "no text of plan or scenario".into(),
+                "both, as every run of firedrill has them",
+            ))
+        };
+    }
+    let unsound = |error: String| misfit(error, "a plan and a scenario that make a drill");
+    let plan = parse_plan(Source::new(inputs.plan.name.clone(), inputs.plan_text.clone()))
+        .map_err(|mistakes| unsound(mistakes.to_string()))?;
+    let scenario = parse_scenario(Source::new(inputs.scenario.name.clone(), inputs.scenario_text.clone()))
+        .map_err(|mistakes| unsound(mistakes.to_string()))?;
+    let twin = inputs.settings.get("twin").map(String::as_str);
+    let (_, terms) = resolve(&plan.value, &scenario.value, twin).map_err(|error| unsound(error.to_string()))?;
+    if terms == inputs.terms {
+        return Ok(());
+    }
+    Err(misfit(
+        "other terms than plan and scenario lead to".into(),
+        "those that this version of firedrill derives from their texts",
+    ))
+}
 
 /// A run with its verdict.
 pub struct JudgedRun {
@@ -25,7 +65,18 @@ impl JudgedRun {
     /// # Errors
     /// When the evidence does not fit or cannot be read.
     pub fn read(directory: &Path) -> Result<JudgedRun, EvidenceError> {
-        Evidence::check(&DirectoryFiles::new(directory)).map(JudgedRun::from_evidence)
+        let anything = ["run.json", "events.jsonl", "manifest.json"]
+            .iter()
+            .any(|name| directory.join(name).exists());
+        if !anything {
+            return Err(EvidenceError::Unreadable {
+                file: "run.json".into(),
+                why: "there is no such file: this is no run directory".into(),
+            });
+        }
+        let evidence = Evidence::check(&DirectoryFiles::new(directory))?;
+        follow_from_their_texts(&evidence.inputs, evidence.history.sealed())?;
+        Ok(JudgedRun::from_evidence(evidence))
     }
 
     /// Judges a run that has just been closed, before its renderings and manifest are written.

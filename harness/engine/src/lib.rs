@@ -5,11 +5,11 @@
 
 pub mod application_status;
 pub mod archive_watch;
+pub mod cadence;
 pub mod check;
 pub mod cli;
 pub mod command;
 pub mod drill;
-pub mod dumps;
 pub mod fault;
 pub mod heartbeat;
 pub mod judged;

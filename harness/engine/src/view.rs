@@ -247,7 +247,7 @@ fn story(event: &Event) -> Option<String> {
         }
         Event::Steady { held: false, why } => format!("steady   state did not hold: {why}"),
         Event::GaveUp { why } => format!("gave up  {why}"),
-        Event::Note { text } => format!("note     {text}"),
+        Event::Note { text } if !text.starts_with("the strike was planned") => format!("note     {text}"),
         _ => return None,
     })
 }

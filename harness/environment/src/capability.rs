@@ -30,6 +30,8 @@ pub trait Lifecycle: Send + Sync {
     async fn stop(&self) -> Result<()>;
     /// SIGKILL of the main process alone; returns when it is gone. What its children then do is up to them.
     async fn kill(&self) -> Result<()>;
+    /// SIGKILL of every process of the service, until there is none: the machine it ran on is gone.
+    async fn kill_all(&self) -> Result<()>;
     /// SIGSTOP of every process of the service; returns when all are stopped.
     async fn pause(&self) -> Result<()>;
     /// SIGCONT of every process of the service.

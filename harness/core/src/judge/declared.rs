@@ -133,7 +133,11 @@ fn finding(
         lost += certain;
         open_writes += between;
         wide |= between > 0 && width.is_none_or(|width| width > i128::from(PLACED));
-        let width = width.map_or("no later sample".to_owned(), |width| words(width.max(0)));
+        let width = match width {
+            Some(width) if placed.certain > Nanos::MIN => words(width.max(0)),
+            Some(_) => "unsampled time before the first position known".to_owned(),
+            None => "no later sample".to_owned(),
+        };
         story.push(format!(
             "{} acknowledged before it; {} within the {width} that its place in time leaves open",
             count(certain, "lost write was", "lost writes were"),

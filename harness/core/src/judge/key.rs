@@ -130,12 +130,15 @@ fn descend(versions: &mut [Version], found: Option<usize>) {
         return;
     };
     mark(&mut versions[at + 1..], Fate::Lost);
+    let mut kept = Fate::Kept;
     loop {
-        mark(&mut versions[at..=at], Fate::Kept);
+        mark(&mut versions[at..=at], kept);
         let stated = versions[at].acked.is_some() && versions[at].replaced < versions[at].version;
         if stated && versions[at].replaced != UNSTATED {
             let replaced = versions[at].replaced;
             let target = if replaced == 0 {
+                // From here on down an absent row is all the proof there is.
+                kept = Fate::Presumed;
                 absence(versions, at)
             } else {
                 versions[..at]

@@ -99,6 +99,8 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(detection::finding(&facts, &mut about_plan));
     findings.push(service::recovery(&facts, &overall));
     findings.extend(integrity);
+    findings.extend(unknown_components(&facts, &losses));
+    about_plan.extend(unpromised(&facts, &losses));
     if !spoiled.is_empty() {
         findings.iter_mut().for_each(spoil);
     }
@@ -134,7 +136,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         disaster: terms.disaster.clone(),
         outcome,
         scope: scope(&facts, outcome, &findings),
-        spoiled,
+        spoiled: reasons(spoiled, &findings),
         about_plan,
         phases: course::phases(&facts, &moments),
         moments,
@@ -182,6 +184,59 @@ fn spoil(finding: &mut Finding) {
         );
         finding.outcome = Outcome::Inconclusive;
     }
+}
+
+/// Data that the load wrote and of which the terms know nothing: whatever became of it was not judged.
+fn unknown_components(facts: &Facts<'_>, losses: &[loss::PartLoss]) -> Vec<Finding> {
+    let parts = facts.ground.parts.iter().zip(losses);
+    parts
+        .filter(|(part, loss)| loss.loss.acked > 0 && !facts.terms.components.contains_key(&part.name))
+        .map(|(part, _)| {
+            finding::plain(
+                format!("component.{}", part.name),
+                format!("Component {}", part.name),
+                Outcome::Inconclusive,
+                crate::verdict::Achieved::Nothing,
+                format!(
+                    "clients wrote to {}, of which the terms know nothing: what became of it was not judged",
+                    part.name
+                ),
+            )
+        })
+        .collect()
+}
+
+/// What the plan promises nothing about, though the drill could have measured it.
+fn unpromised(facts: &Facts<'_>, losses: &[loss::PartLoss]) -> Vec<String> {
+    let mut list = Vec::new();
+    if facts.terms.rto.is_none() {
+        list.push("it states no RTO for this disaster: how long recovery took is shown, not judged".to_owned());
+    }
+    for (part, loss) in facts.ground.parts.iter().zip(losses) {
+        let promised = facts
+            .terms
+            .components
+            .get(&part.name)
+            .is_some_and(|term| !term.rpo.is_empty());
+        if !promised && loss.loss.acked > 0 {
+            list.push(format!(
+                "it states no RPO that counts for {} in this disaster: what was lost of it ({} of {} acknowledged versions) is shown, not judged",
+                part.name, loss.loss.lost, loss.loss.acked
+            ));
+        }
+    }
+    list
+}
+
+/// What spoils the run, in words; a run in which no target was judged says so too.
+fn reasons(mut spoiled: Vec<String>, findings: &[Finding]) -> Vec<String> {
+    if findings.iter().all(|finding| finding.limit.is_none()) {
+        spoiled.push(
+            "no target of the plan was judged: it states neither RTO, RPO nor maximum downtime that counts here"
+                .to_owned(),
+        );
+    }
+    spoiled
 }
 
 /// The worst finding; inconclusive where the run is spoiled or no target of the plan was judged.

@@ -4,7 +4,7 @@
 use firedrill_core::event::Coverage;
 use tokio_postgres::Client;
 
-use super::{Checked, said};
+use super::{Checked, answered, said};
 
 const RELATIONS: &str = "SELECT c.oid, c.oid::regclass::text, c.relkind = 'i', pg_relation_size(c.oid) \
      FROM pg_class c LEFT JOIN pg_index i ON i.indexrelid = c.oid LEFT JOIN pg_am am ON am.oid = c.relam \
@@ -33,6 +33,9 @@ async fn look(client: &Client) -> Result<Checked, tokio_postgres::Error> {
                 .execute("SELECT bt_index_check($1::oid::regclass, true)", &[&oid])
                 .await
             {
+                if !answered(&error) {
+                    return Err(error);
+                }
                 problems.push(format!("index {name}: {}", said(&error)));
             }
         } else {
@@ -49,7 +52,8 @@ async fn look(client: &Client) -> Result<Checked, tokio_postgres::Error> {
                         problems.push(format!("table {name}, block {block}: {message}"));
                     }
                 }
-                Err(error) => problems.push(format!("table {name}: {}", said(&error))),
+                Err(error) if answered(&error) => problems.push(format!("table {name}: {}", said(&error))),
+                Err(error) => return Err(error),
             }
         }
     }

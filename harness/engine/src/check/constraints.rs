@@ -4,7 +4,7 @@
 use firedrill_core::event::Coverage;
 use tokio_postgres::Client;
 
-use super::{Checked, USER_TABLES, said, without_indexes};
+use super::{Checked, USER_TABLES, answered, said, without_indexes};
 
 /// For every constraint and NOT NULL column of the application's tables: its name and a query that counts the rows which break it.
 const CONSTRAINTS: &str = r#"
@@ -55,7 +55,7 @@ pub struct BusinessRule<'a> {
 pub async fn check(client: &Client, rules: &[BusinessRule<'_>]) -> Checked {
     match look(client, rules).await {
         Ok(checked) => checked,
-        Err(error) => Checked::not_run(format!("the catalogue could not be read: {}", said(&error))),
+        Err(error) => Checked::not_run(format!("the tables could not be asked: {}", said(&error))),
     }
 }
 
@@ -72,7 +72,8 @@ async fn look(client: &Client, rules: &[BusinessRule<'_>]) -> Result<Checked, to
             .await
         {
             Ok(count) => coverage.rows += u64::try_from(count.get::<_, i64>(0)).unwrap_or(0),
-            Err(error) => problems.push(format!("{table} cannot be read: {}", said(&error))),
+            Err(error) if answered(&error) => problems.push(format!("{table} cannot be read: {}", said(&error))),
+            Err(error) => return Err(error),
         }
     }
     let mut asked = 0;
@@ -90,7 +91,8 @@ async fn look(client: &Client, rules: &[BusinessRule<'_>]) -> Result<Checked, to
                 0 => {}
                 n => problems.push(format!("{name}: {n} rows break it")),
             },
-            Err(error) => problems.push(format!("{name} cannot be asked: {}", said(&error))),
+            Err(error) if answered(&error) => problems.push(format!("{name} cannot be asked: {}", said(&error))),
+            Err(error) => return Err(error),
         }
     }
     if asked == 0 {

@@ -71,9 +71,17 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         keep: run.keep,
         directory: directory.clone(),
     };
-    let interrupted = play(script, &digest, cli)?;
-    let judged = conclude(&directory)?;
-    if interrupted {
+    let played = play(script, &digest, cli)?;
+    // Whatever happened, the evidence up to then is sealed and judged.
+    let judged = conclude(&directory);
+    if let Some(failure) = played.failure {
+        if let (Ok(judged), true) = (&judged, played.to_the_end) {
+            print(judged, cli)?;
+        }
+        return Err(failure);
+    }
+    let judged = judged?;
+    if !played.to_the_end {
         say(&format!(
             "firedrill: interrupted; the evidence up to then is in {}",
             directory.display()
@@ -156,8 +164,16 @@ fn versions(build: &Build) -> BTreeMap<String, String> {
     ])
 }
 
-/// Plays the drill and takes it down, whatever happens. True: interrupted.
-fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
+/// How a drill ended, apart from its verdict.
+struct Played {
+    /// Everything that is judged was recorded.
+    to_the_end: bool,
+    /// What the harness could not do.
+    failure: Option<Failure>,
+}
+
+/// Plays the drill and takes it down, whatever happens.
+fn play(script: Script, digest: &str, cli: &Cli) -> Result<Played, Failure> {
     let failed = |error: io::Error| Failure::Harness(miette::miette!("{error}"));
     let directory = script.directory.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -196,6 +212,9 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
                 patience -= 1;
             }
         });
+        if let Some(Err(error)) = &ended {
+            interrupted = Some(format!("the harness: {error}"));
+        }
         let problems = drill.take_down().await;
         impatient.abort();
         let logs = log_files(&directory);
@@ -212,21 +231,23 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<bool, Failure> {
     for problem in &problems {
         say(&format!("firedrill: while cleaning up: {problem}"));
     }
-    match ended {
-        None => Ok(true),
-        Some(Ok(())) if problems.is_empty() => Ok(false),
-        Some(Ok(())) => Err(Failure::Harness(miette::miette!(
+    let to_the_end = matches!(ended, Some(Ok(())));
+    let failure = match ended {
+        None => None,
+        Some(Ok(())) if problems.is_empty() => None,
+        Some(Ok(())) => Some(Failure::Harness(miette::miette!(
             help = format!("see `firedrill clean`; the evidence is in {}", directory.display()),
             "the drill could not be cleaned up"
         ))),
-        Some(Err(error)) => Err(Failure::Harness(miette::miette!(
+        Some(Err(error)) => Some(Failure::Harness(miette::miette!(
             help = format!(
                 "what happened up to then is in {}; the services' logs are in its logs/",
                 directory.display()
             ),
             "the drill could not be played: {error}"
         ))),
-    }
+    };
+    Ok(Played { to_the_end, failure })
 }
 
 /// Signals that end a drill in order, in words and as they come.

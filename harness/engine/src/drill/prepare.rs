@@ -22,6 +22,7 @@ use firedrill_respond::{Application, Backups, Monitor, MonitorEndpoints, Monitor
 use tokio_postgres::{Client, NoTls};
 
 use super::{Drill, DrillError, nanos};
+use crate::archive_watch::ArchiveWatch;
 use crate::stage::{CLIENTS, FILES_BUCKET, MONITOR};
 
 /// Where the archive of a primary goes whose backups are those of an empty cluster.
@@ -39,6 +40,7 @@ impl Drill {
         self.start_stores().await?;
         self.start_databases().await?;
         self.start_application().await?;
+        self.begin_archive_watch().await?;
         self.load_data().await?;
         self.take_first_backups().await?;
         self.build_faults()?;
@@ -114,11 +116,41 @@ impl Drill {
         }
         let name = incarnation_of(&self.load_config(&self.database)?).await?;
         self.incarnation = self.recorder.incarnation(&self.component, &name);
+        self.note_deviations(&self.database).await?;
         let client = self.session(&self.database).await?;
         client
             .batch_execute(firedrill_app::schema_sql())
             .await
             .map_err(DrillError::database("creating the schema"))
+    }
+
+    /// Positions of the WAL from before the first write on, so that a declared recovery point can be placed in time.
+    async fn begin_archive_watch(&mut self) -> Result<(), DrillError> {
+        let client = self.session(&self.database).await?;
+        let (recorder, component) = (self.recorder.clone(), self.component.clone());
+        self.archive = Some(ArchiveWatch::start(client, recorder, component, self.incarnation));
+        Ok(())
+    }
+
+    /// Settings that touch durability and are not what a server comes with: printed with the verdict.
+    pub(super) async fn note_deviations(&self, database: &str) -> Result<(), DrillError> {
+        let client = self.session(database).await?;
+        let rows = client
+            .query(
+                "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', \
+                 'wal_level') AND setting <> boot_val",
+                &[],
+            )
+            .await
+            .map_err(DrillError::database("asking for settings that touch durability"))?;
+        for row in rows {
+            let (setting, value): (String, String) = (row.get(0), row.get(1));
+            self.recorder.record_now(Event::Deviation {
+                setting: format!("{database}: {setting}"),
+                value,
+            });
+        }
+        Ok(())
     }
 
     /// `archive_timeout` in whole seconds of drill time, where WAL is shipped.

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use firedrill_core::event::Event;
+use firedrill_core::scenario::Strike;
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND};
 use firedrill_load::now;
 
 use super::{Drill, DrillError, nanos, sleep_until};
+use crate::cadence::{Cadence, Kind, Schedule};
 use crate::strike;
 
 /// So long before it is due the strike is settled.
@@ -21,8 +23,10 @@ impl Drill {
     pub(super) async fn steady(&mut self) -> Result<Nanos, DrillError> {
         self.steady_from = now();
         self.set_rate(self.scale());
-        self.begin_archive_watch().await?;
-        self.begin_dumps().await?;
+        if let Some(watch) = &self.archive {
+            watch.begin_steady();
+        }
+        self.begin_backups()?;
 
         let length = self.scaled(nanos(self.scenario().steady)?);
         if length > STEADY_MAX {
@@ -42,13 +46,13 @@ impl Drill {
             self.break_archive().await?;
         }
         let planned = self.wait_for_strike(not_before).await?;
+        let inputs: Vec<String> = planned
+            .inputs
+            .iter()
+            .map(|(key, value)| format!("{key} {value}"))
+            .collect();
         self.recorder.record_now(Event::Note {
-            text: planned
-                .inputs
-                .iter()
-                .map(|(key, value)| format!("{key} {value}"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            text: format!("the strike was planned from {}", inputs.join(", ")),
         });
         self.judge_steady();
         Ok(planned.at)
@@ -68,7 +72,7 @@ impl Drill {
                     .map(|watch| watch.completions())
                     .unwrap_or_default(),
                 push_max: self.archive.as_ref().map_or(0, |watch| watch.push_max()),
-                next_start: self.dumps.as_ref().and_then(|dumps| dumps.next_start()),
+                next_start: self.next_backup(),
             };
             let planned = strike::plan(
                 &self.scenario().strike,
@@ -129,36 +133,43 @@ impl Drill {
         Some(acked.saturating_mul(u64::from(tier.thresholds.errors_ppm)) / 1_000_000)
     }
 
-    async fn begin_archive_watch(&mut self) -> Result<(), DrillError> {
-        let client = self.session(&self.database).await?;
-        let watch = crate::archive_watch::ArchiveWatch::start(
-            client,
-            self.recorder.clone(),
-            self.component.clone(),
-            self.incarnation,
-        );
-        self.archive = Some(watch);
+    /// Start of the next backup that the strike has to come before: a base backup for the longest replay; what moves the
+    /// restorable point otherwise, where that is not the archive.
+    fn next_backup(&self) -> Option<Nanos> {
+        let start = |cadence: &Option<Cadence>| cadence.as_ref().and_then(Cadence::next_start);
+        match self.scenario().strike {
+            Strike::WorstForRto => start(&self.bases),
+            _ if self.scenario().backup.wal.is_some() => None,
+            _ => start(&self.dumps).or_else(|| start(&self.bases)),
+        }
+    }
+
+    /// Backups at the cadence of the scenario, from here on.
+    fn begin_backups(&mut self) -> Result<(), DrillError> {
+        let backup = self.scenario().backup.clone();
+        if let Some(cadence) = &backup.dump {
+            self.dumps = Some(self.begin_cadence(cadence, Kind::Dump(self.client_program("pg_dump")))?);
+        }
+        if let Some(cadence) = &backup.base {
+            self.bases = Some(self.begin_cadence(cadence, Kind::Base)?);
+        }
         Ok(())
     }
 
-    async fn begin_dumps(&mut self) -> Result<(), DrillError> {
-        let Some(cadence) = self.scenario().backup.dump.clone() else {
-            return Ok(());
-        };
+    fn begin_cadence(&self, cadence: &firedrill_core::scenario::Cadence, kind: Kind) -> Result<Cadence, DrillError> {
         let every = self.scaled(nanos(cadence.every)?).max(SECOND);
-        let stage = self.stage()?;
-        let store = self.backup_store()?;
-        let repository = firedrill_backup::Repository::open(&stage.repository(&store, None, self.archive_prefix())?)?;
-        self.dumps = Some(crate::dumps::Dumps::start(crate::dumps::Schedule {
-            repository,
+        let config = self
+            .stage()?
+            .repository(&self.backup_store()?, None, self.archive_prefix())?;
+        Ok(Cadence::start(Schedule {
+            kind,
+            repository: firedrill_backup::Repository::open(&config)?,
             database: self.own_database(&self.database)?,
-            pg_dump: self.client_program("pg_dump"),
             every: Duration::from_nanos(every.unsigned_abs()),
             first: self.steady_from + every,
             component: self.component.clone(),
             recorder: self.recorder.clone(),
-        }));
-        Ok(())
+        }))
     }
 
     /// The sabotage of a twin: from here on the archive command says yes and keeps nothing.

@@ -15,9 +15,11 @@ use firedrill_load::{FinalRead, Objects, Space, StoreConfig, TierLive, end_sessi
 use super::{Drill, DrillError};
 use crate::application_status::{ApplicationStatus, status};
 use crate::check::constraints::BusinessRule;
-use crate::check::{Checked, amcheck, constraints, static_tables};
+use crate::check::{CHECK_MAX, Checked, amcheck, constraints, static_tables};
 use crate::stage::{CLIENTS, FILES_BUCKET};
 
+/// Longer is not waited for a service that does not come back.
+const WAIT_OUT_MAX: Nanos = 180 * SECOND;
 const FINAL_READ_MAX: Duration = Duration::from_secs(600);
 const SESSIONS_END_MAX: Duration = Duration::from_secs(10);
 /// How long the application's durable queue may take to drain once the load has stopped.
@@ -58,13 +60,28 @@ impl Drill {
             }
             // A window that has begun may end; none may begin when it is too late.
             if at >= too_late && (good_since.is_none() || at >= too_late + wanted) {
-                self.recorder.record_now(Event::GaveUp {
-                    why: "service was not restored within the settle time after the procedure's end".into(),
-                });
-                return Ok(());
+                return self.wait_out_the_run().await;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Nothing is at work any more: the calendar sets the pace again until the drill gives up, so that a target is
+    /// proved to be missed rather than left open.
+    async fn wait_out_the_run(&self) -> Result<(), DrillError> {
+        let Some(struck) = self.struck else { return Ok(()) };
+        // No less plan time than drill time has passed since the strike.
+        let left = self.script.terms.run_limit - (now() - struck.late);
+        let until = now() + self.scaled(left.max(0)).min(WAIT_OUT_MAX) + SECOND;
+        self.set_rate(self.scale());
+        while now() < until {
+            self.still_recording()?;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        self.set_rate(1);
+        let why = "service was not restored within the settle time after the procedure's end".into();
+        self.recorder.record_now(Event::GaveUp { why });
+        Ok(())
     }
 
     fn all_good(&self) -> bool {
@@ -179,6 +196,9 @@ impl Drill {
             }
         }
         self.read(serving, true).await;
+        if serving != self.database {
+            self.note_deviations(serving).await?;
+        }
         self.check(serving).await
     }
 
@@ -272,38 +292,39 @@ impl Drill {
     }
 
     async fn check(&self, serving: &str) -> Result<(), DrillError> {
-        let client = match self.session(serving).await {
-            Ok(client) => client,
-            Err(error) => {
-                for name in ["static_tables", "constraints", "amcheck", "page_checksums"] {
-                    self.checked(
-                        now(),
-                        name,
-                        Checked::not_run(format!("no session on {serving}: {error}")),
-                    );
-                }
-                return Ok(());
+        let rules = INTEGRITY_QUERIES.map(|(name, broken)| BusinessRule { name, broken });
+        // A session of its own for each: the settings of one must not leak into the next.
+        self.ask("static_tables", serving, async |client| {
+            static_tables::check(&client, &self.digests).await
+        })
+        .await;
+        self.ask("constraints", serving, async |client| {
+            constraints::check(&client, &rules).await
+        })
+        .await;
+        self.ask("amcheck", serving, async |client| amcheck::check(&client).await)
+            .await;
+        self.ask("page_checksums", serving, async |client| {
+            self.page_checksums(serving, &client).await
+        })
+        .await;
+        self.ask("journey", serving, async |_| self.journey().await).await;
+        self.still_recording()
+    }
+
+    /// Runs one check in a session of its own, within its deadline.
+    async fn ask(&self, name: &str, serving: &str, check: impl AsyncFnOnce(tokio_postgres::Client) -> Checked) {
+        let early = now();
+        let asked = async {
+            match self.session(serving).await {
+                Ok(client) => check(client).await,
+                Err(error) => Checked::not_run(format!("no session on {serving}: {error}")),
             }
         };
-        let early = now();
-        self.checked(
-            early,
-            "static_tables",
-            static_tables::check(&client, &self.digests).await,
-        );
-        // Sessions of their own: settings of one check must not leak into the next.
-        let early = now();
-        let rules = INTEGRITY_QUERIES.map(|(name, broken)| BusinessRule { name, broken });
-        let session = self.session(serving).await?;
-        self.checked(early, "constraints", constraints::check(&session, &rules).await);
-        let early = now();
-        let session = self.session(serving).await?;
-        self.checked(early, "amcheck", amcheck::check(&session).await);
-        let early = now();
-        self.checked(early, "page_checksums", self.page_checksums(serving).await);
-        let early = now();
-        self.checked(early, "journey", self.journey().await);
-        Ok(())
+        let checked = tokio::time::timeout(CHECK_MAX, asked)
+            .await
+            .unwrap_or_else(|_| Checked::not_run(format!("it had not ended after {} s", CHECK_MAX.as_secs())));
+        self.checked(early, name, checked);
     }
 
     fn checked(&self, early: Nanos, name: &str, checked: Checked) {
@@ -312,19 +333,23 @@ impl Drill {
     }
 
     /// Every page of the cluster read from disk by the server, which verifies checksums while it serves a base backup.
-    async fn page_checksums(&self, serving: &str) -> Checked {
+    async fn page_checksums(&self, serving: &str, client: &tokio_postgres::Client) -> Checked {
         let attempt = async {
-            let store = self.backup_store()?;
-            let client = self.session(serving).await?;
             let row = client
-                .query_one("SELECT current_setting('data_checksums') = 'on', count(*) FROM pg_class WHERE relkind IN ('r', 'i', 't')", &[])
+                .query_one(
+                    "SELECT current_setting('data_checksums') = 'on', count(*) FROM pg_class WHERE relkind IN ('r', 'i', 't')",
+                    &[],
+                )
                 .await
                 .map_err(DrillError::database("asking for data_checksums"))?;
             if !row.get::<_, bool>(0) {
                 return Err(DrillError::Other("the cluster has no data checksums".into()));
             }
-            let relations: i64 = row.get(1);
-            let repository = Repository::open(&self.stage()?.repository(&store, None, "checksum-scan/")?)?;
+            let relations = row.get::<_, i64>(1).unsigned_abs();
+            let config = self
+                .stage()?
+                .repository(&self.backup_store()?, None, "checksum-scan/")?;
+            let repository = Repository::open(&config)?;
             let options = BaseBackupOptions {
                 include_wal: Some(true),
                 ..BaseBackupOptions::default()
@@ -337,27 +362,27 @@ impl Drill {
                 Ok(record) => {
                     let bytes = record.counts.get("bytes").copied().unwrap_or(0);
                     Ok((
-                        None,
+                        Vec::new(),
                         Coverage {
-                            relations: relations.unsigned_abs(),
+                            relations,
                             rows: 0,
                             bytes,
                         },
                     ))
                 }
-                Err(error) => Ok((
-                    Some(error.to_string()),
+                // XX001 is the server's own word for damaged pages. Whatever else went wrong says nothing about them.
+                Err(error) if error.to_string().contains("XX001") => Ok((
+                    vec![error.to_string()],
                     Coverage {
-                        relations: relations.unsigned_abs(),
-                        rows: 0,
-                        bytes: 1,
+                        relations,
+                        ..Coverage::default()
                     },
                 )),
+                Err(error) => Err(DrillError::Backup(error)),
             }
         };
         match attempt.await {
-            Ok((problem, coverage)) => {
-                let problems: Vec<String> = problem.into_iter().collect();
+            Ok((problems, coverage)) => {
                 let sound = format!(
                     "{} bytes of the cluster read, every page's checksum verified",
                     coverage.bytes

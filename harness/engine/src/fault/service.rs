@@ -16,7 +16,7 @@ pub enum Harm {
     Kill,
     /// SIGSTOP of all its processes.
     Pause,
-    /// SIGKILL, and its data directory is gone.
+    /// SIGKILL of every process, and its data directory is gone.
     LoseData,
 }
 
@@ -59,6 +59,13 @@ impl ServiceFault {
         FaultError {
             fault: self.name.clone(),
             what: format!("the files of {} are out of reach here", self.service),
+        }
+    }
+
+    async fn has_data(&self) -> bool {
+        match &self.files {
+            Some(files) => files.exists(Path::new("PG_VERSION")).await.unwrap_or(false),
+            None => true,
         }
     }
 
@@ -105,7 +112,7 @@ impl Fault for ServiceFault {
         let harm = match self.harm {
             Harm::Kill => "SIGKILL of the main process",
             Harm::Pause => "SIGSTOP of every process",
-            Harm::LoseData => "SIGKILL of the main process, data directory removed",
+            Harm::LoseData => "SIGKILL of every process, data directory removed",
         };
         BTreeMap::from([("service".into(), self.service.clone()), ("harm".into(), harm.into())])
     }
@@ -116,7 +123,8 @@ impl Fault for ServiceFault {
             Harm::Pause => self.lifecycle.pause().await.map_err(|error| self.failed(&error)),
             Harm::LoseData => {
                 let files = self.files.as_ref().ok_or_else(|| self.no_files())?;
-                self.lifecycle.kill().await.map_err(|error| self.failed(&error))?;
+                // All of it: an archiver that outlives its server would go on saving what is meant to be lost.
+                self.lifecycle.kill_all().await.map_err(|error| self.failed(&error))?;
                 files.remove(Path::new("")).await.map_err(|error| self.failed(&error))
             }
         }
@@ -132,7 +140,7 @@ impl Fault for ServiceFault {
     async fn heal(&self) -> Result<(), FaultError> {
         match self.harm {
             Harm::Pause => self.lifecycle.resume().await.map_err(|error| self.failed(&error)),
-            Harm::Kill if matches!(self.lifecycle.state().await, Ok(State::Down)) => {
+            Harm::Kill if matches!(self.lifecycle.state().await, Ok(State::Down)) && self.has_data().await => {
                 self.lifecycle.start().await.map_err(|error| self.failed(&error))
             }
             // Lost data stays lost: only a recovery brings it back.

@@ -3,3 +3,4 @@
 mod command;
 mod drills;
 mod environment;
+mod faults;

@@ -168,6 +168,12 @@ macro_rules! capabilities_of_a_program {
             async fn kill(&self) -> Result<()> {
                 self.program.kill().await
             }
+            async fn kill_all(&self) -> Result<()> {
+                let _turn = self.program.service.turn.lock().await;
+                self.program.service.kill_all().await?;
+                self.program.upstream.set(None);
+                Ok(())
+            }
             async fn pause(&self) -> Result<()> {
                 self.program.service.pause().await
             }

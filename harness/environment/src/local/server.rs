@@ -468,6 +468,17 @@ impl Lifecycle for Postgres {
         Ok(())
     }
 
+    async fn kill_all(&self) -> Result<()> {
+        let _turn = self.service.turn.lock().await;
+        // Stopped first: what is about to be killed must not finish something meanwhile, as an archiver would.
+        if self.service.state() == State::Running {
+            self.service.pause().await?;
+        }
+        self.service.kill_all().await?;
+        self.upstream.set(None);
+        Ok(())
+    }
+
     async fn pause(&self) -> Result<()> {
         self.service.pause().await
     }

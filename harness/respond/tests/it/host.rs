@@ -224,6 +224,10 @@ impl Lifecycle for Host {
         Ok(())
     }
 
+    async fn kill_all(&self) -> Result<(), EnvironmentError> {
+        self.kill().await
+    }
+
     async fn pause(&self) -> Result<(), EnvironmentError> {
         self.signal(Signal::STOP);
         Ok(())

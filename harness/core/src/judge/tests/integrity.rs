@@ -35,6 +35,39 @@ fn a_key_that_came_and_went_after_the_recovery_point_makes_no_hole() {
 }
 
 #[test]
+fn a_lost_key_that_is_made_again_proves_no_delete_and_no_hole() {
+    let mut run = Run::plain();
+    run.lose(90_000, STRIKE);
+    // The old life wrote and deleted the key after the point; the new one found nothing and made it again.
+    let delete = write(CANARY, 97_500, 2, 97_600, 0);
+    run.operations.push(write(CANARY, 97_500, 1, 97_500, 0));
+    run.operations.push(Operation {
+        kind: OperationKind::Delete,
+        ..delete
+    });
+    run.operations.push(Operation {
+        replaced: 0,
+        kind: OperationKind::Insert,
+        ..write(CANARY, 97_500, 3, TAKEOVER + 3_000, 1)
+    });
+    run.found.push(row(2, 97_500, 3));
+    assert_eq!(
+        run.of("hole.database"),
+        Outcome::Pass,
+        "{:#?}",
+        run.finding("hole.database")
+    );
+}
+
+#[test]
+fn a_load_on_a_component_of_which_the_terms_know_nothing_never_passes() {
+    let mut run = Run::plain();
+    let term = run.terms.components.remove("database").expect("a term");
+    run.terms.components.insert("another".to_owned(), term);
+    assert_ne!(run.outcome(), Outcome::Pass, "{:#?}", run.judge().verdict.findings);
+}
+
+#[test]
 fn a_lost_write_before_a_kept_one_of_its_life_is_a_hole_even_inside_the_rpo() {
     let mut run = Run::plain();
     run.lose(95_000, 96_000);

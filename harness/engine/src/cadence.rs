@@ -1,4 +1,4 @@
-//! Dumps at the plan's cadence while the drill runs, one after the other.
+//! Backups at the plan's cadence while the drill runs, one after the other.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,14 +13,23 @@ use tokio::task::JoinHandle;
 
 use crate::recorder::Recorder;
 
-/// What is dumped, where to, how often.
+/// What kind of backup is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A dump, by `pg_dump` where the machine has one.
+    Dump(Option<PathBuf>),
+    /// A base backup.
+    Base,
+}
+
+/// What is backed up, where to, how often.
 pub struct Schedule {
+    /// How.
+    pub kind: Kind,
     /// Where to.
     pub repository: Repository,
     /// What.
     pub database: Database,
-    /// `pg_dump`, where the machine has one.
-    pub pg_dump: Option<PathBuf>,
     /// How often, drill time.
     pub every: Duration,
     /// When the first one starts, drill nanoseconds.
@@ -31,16 +40,16 @@ pub struct Schedule {
     pub recorder: Recorder,
 }
 
-/// Running dumps; dropping them ends the one in work.
-pub struct Dumps {
+/// Running backups; dropping them ends the one in work.
+pub struct Cadence {
     task: JoinHandle<()>,
     next: Arc<AtomicI64>,
 }
 
-impl Dumps {
+impl Cadence {
     /// Starts them.
     #[must_use]
-    pub fn start(schedule: Schedule) -> Dumps {
+    pub fn start(schedule: Schedule) -> Cadence {
         let next = Arc::new(AtomicI64::new(schedule.first));
         let coming = Arc::clone(&next);
         let every = Nanos::try_from(schedule.every.as_nanos()).unwrap_or(Nanos::MAX / 4);
@@ -52,10 +61,10 @@ impl Dumps {
                     tokio::time::sleep(Duration::from_nanos(left.unsigned_abs())).await;
                 }
                 coming.store(due + every, Ordering::Release);
-                schedule.dump().await;
+                schedule.take().await;
             }
         });
-        Dumps { task, next }
+        Cadence { task, next }
     }
 
     /// When the next one starts, drill nanoseconds.
@@ -65,19 +74,25 @@ impl Dumps {
     }
 }
 
-impl Drop for Dumps {
+impl Drop for Cadence {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 impl Schedule {
-    async fn dump(&self) {
+    async fn take(&self) {
         let early = now();
-        let taken = self
-            .repository
-            .dump(&self.database, self.pg_dump.as_deref(), &|_| {})
-            .await;
+        let (kind, taken) = match &self.kind {
+            Kind::Dump(program) => (
+                "dump",
+                self.repository.dump(&self.database, program.as_deref(), &|_| {}).await,
+            ),
+            Kind::Base => (
+                "base",
+                self.repository.base_backup(&self.database, "cadence", &|_| {}).await,
+            ),
+        };
         let stamp = Stamp::new(early, now());
         match taken {
             Ok(record) => {
@@ -86,7 +101,7 @@ impl Schedule {
                     stamp,
                     Event::Restorable {
                         component,
-                        kind: "dump".into(),
+                        kind: kind.into(),
                         name,
                     },
                 );
@@ -99,11 +114,11 @@ impl Schedule {
                     },
                 );
             }
-            // A server that was struck cannot be dumped: that is the drill, not a failure of it.
+            // A server that was struck cannot be backed up: that is the drill, not a failure of it.
             Err(error) => self.recorder.record(
                 stamp,
                 Event::Note {
-                    text: format!("a dump failed: {error}"),
+                    text: format!("a {kind} backup failed: {error}"),
                 },
             ),
         }
