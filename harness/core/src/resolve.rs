@@ -13,6 +13,7 @@ use crate::terms::Terms;
 mod doubts;
 mod drill;
 mod limits;
+mod loopholes;
 mod moving;
 mod scope;
 mod soundness;

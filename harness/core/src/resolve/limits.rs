@@ -14,7 +14,7 @@ use super::{moving, scope, tiers};
 pub const DEFAULT_CHECKS: [&str; 5] = ["page_checksums", "amcheck", "constraints", "static_tables", "journey"];
 
 /// Stability window where the scenario gives none.
-const STABILITY: Nanos = 5 * SECOND;
+pub(super) const STABILITY: Nanos = 5 * SECOND;
 /// Settle time where the scenario gives none.
 const SETTLE: Nanos = 30 * SECOND;
 /// Response threshold where neither plan nor scenario give one.
@@ -64,13 +64,28 @@ fn hit_components<'a>(drill: &'a Drill) -> impl Iterator<Item = (&'a String, &'a
         .filter(|(name, _)| drill.components().contains(name.as_str()))
 }
 
-/// Kinds of alert that the striking fault can cause.
+/// Kinds of the alert rules that the plan counts on to notice the disaster, each once.
+fn detection(drill: &Drill) -> Vec<String> {
+    let mut kinds: Vec<String> = Vec::new();
+    for name in drill.disaster().into_iter().flat_map(|disaster| &disaster.detection) {
+        if let Some(rule) = drill.plan.monitoring.alerts.get(name)
+            && !kinds.contains(&rule.kind)
+        {
+            kinds.push(rule.kind.clone());
+        }
+    }
+    kinds
+}
+
+/// Kinds of alert that count as noticing the striking fault: the scenario's, else those of the rules that the plan
+/// names for the disaster, else those that such a fault can cause.
 pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
     use crate::scenario::Service;
     let fault = drill.striking()?;
     let kinds: &[&str] = match &fault.detector {
         Some(Detector::None) => return None,
         Some(Detector::Alerts(kinds)) => return Some(kinds.clone()),
+        None if !detection(drill).is_empty() => return Some(detection(drill)),
         None => match &fault.inject {
             FaultKind::Kill { service } | FaultKind::Pause { service } | FaultKind::LoseData { service } => {
                 match drill.scenario.services.get(service) {

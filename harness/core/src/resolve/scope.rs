@@ -205,14 +205,45 @@ pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
     }
     if let Some(moving) = moving::of_database(drill)
         && moving.by == By::Wal
-        && drill.twin.is_none()
         && !drill.plan.backups.values().any(|policy| policy.kind == BackupKind::Wal)
     {
         list.push("WAL shipping is the scenario's: the plan has no policy for it".to_owned());
     }
+    list.extend(denser(drill));
     list.push("power loss: killing a process leaves what the kernel holds in its cache".to_owned());
     list.push("data of production size: restore time grows with it".to_owned());
     list.extend(drill.scenario.not_covered.iter().cloned());
+    list
+}
+
+/// Backups that the drill takes more often than the plan does: what they save, the plan would lose.
+fn denser(drill: &Drill) -> Vec<String> {
+    let backup = &drill.scenario.backup;
+    let database = component_backed_up(drill).unwrap_or_default();
+    let kinds = [
+        ("dumps", "dumps", BackupKind::Dump, &backup.dump),
+        ("takes a base backup", "takes one", BackupKind::Base, &backup.base),
+    ];
+    let mut list = Vec::new();
+    for (plans, drills, kind, cadence) in kinds {
+        let planned = drill
+            .plan
+            .backups
+            .values()
+            .filter(|policy| policy.kind == kind && policy.of.iter().any(|component| component == database))
+            .filter_map(|policy| policy.every.as_ref()?.value())
+            .filter_map(|every| Some((every.nanos()?, every)))
+            .min_by_key(|(nanos, _)| *nanos);
+        if let Some(cadence) = cadence
+            && let Some((nanos, every)) = planned
+            && cadence.every.nanos().is_some_and(|drilled| drilled < nanos)
+        {
+            list.push(format!(
+                "the plan {plans} every {every}; the drill {drills} every {}: the verdict is about the drill's cadence",
+                cadence.every
+            ));
+        }
+    }
     list
 }
 

@@ -44,6 +44,13 @@ fn with(text: &str, old: &str, new: &str) -> String {
     text.replacen(old, new, 1)
 }
 
+/// A shipped text that gives up after another time, whatever it ships with.
+fn giving_up(text: &str, after: &str) -> String {
+    let (before, rest) = text.split_once("\ngive_up: ").expect("a line");
+    let (_, rest) = rest.split_once('\n').expect("an end of line");
+    format!("{before}\ngive_up: {after}\n{rest}")
+}
+
 fn plan_mistakes(text: &str) -> String {
     drawn(&parse_plan(Source::new("plan.yaml", text)).expect_err("a mistake"))
 }
@@ -114,7 +121,7 @@ fn terms_of_the_failover_drill() {
     assert_eq!(terms.tiers[1].services, ["auth", "payments"]);
     assert_eq!(scenario.tiers[&2], ["bookings", "chat", "files"]);
     assert!(terms.order && terms.automated && terms.at_drill_size);
-    assert_eq!(terms.run_limit, 30 * MINUTE);
+    assert_eq!(Some(terms.run_limit), scenario.give_up.nanos());
     assert_eq!(terms.stability, 5 * SECOND);
     assert_eq!(terms.settle, 10 * SECOND);
     let thresholds = &terms.tiers[0].thresholds;
@@ -360,7 +367,7 @@ fn mistakes_of_shape_are_drawn_at_their_place() {
     snap("unknown_variant", "lose_data: {", "loose_data: {");
     snap("missing_key", "disaster: database_failure\n", "");
     snap("not_a_duration", "steady: 10 min", "steady: ten minutes");
-    snap("not_a_unit", "give_up: 30 min", "give_up: 30 mins");
+    insta::assert_snapshot!("not_a_unit", mistakes(&giving_up(DATABASE, "30 mins")));
     snap("wrong_kind", "calendar_scale: 60", "calendar_scale: fast");
     snap(
         "a_list_where_a_map_belongs",
@@ -405,7 +412,7 @@ fn mistakes_of_sense_are_drawn_at_their_place_all_at_once() {
     snap(
         "two_strikes",
         "procedure:\n  deadline: 60 s\n",
-        "  - name: again\n    strikes: true\n    inject: { kill: { service: files } }\nprocedure:\n  deadline: 60 s\n",
+        "  - name: again\n    strikes: true\n    inject: { kill: { service: database } }\nprocedure:\n  deadline: 60 s\n",
     );
     snap(
         "no_such_link",
@@ -413,7 +420,7 @@ fn mistakes_of_sense_are_drawn_at_their_place_all_at_once() {
         "cut: { link: [database, application] }",
     );
     snap("low_rate", "emergency: 60", "emergency: 39");
-    snap("could_not_have_failed", "give_up: 30 min", "give_up: 15 min");
+    insta::assert_snapshot!("could_not_have_failed", mistakes(&giving_up(DATABASE, "15 min")));
     snap("no_fixed_length", "steady: 10 min", "steady: 1 month");
     snap(
         "no_fixed_length_in_a_twin",
@@ -443,6 +450,161 @@ fn mistakes_of_sense_are_drawn_at_their_place_all_at_once() {
     );
     let several = with(&several, "  settle: 10 s", "  settle: 0 s");
     insta::assert_snapshot!("several", mistakes(&several));
+}
+
+/// Mistakes of a shipped scenario with one thing replaced, as `place: label`, those of twins left out.
+fn errors(plan_text: &str, text: &str, old: &str, new: &str) -> Vec<String> {
+    examine(&plan(plan_text).value, &scenario(&with(text, old, new)).value)
+        .into_iter()
+        .filter(|mistake| mistake.severity == Severity::Error && mistake.place.keys()[0] != "twins")
+        .map(|mistake| format!("{}: {}", mistake.place, mistake.label))
+        .collect()
+}
+
+#[test]
+fn data_that_no_rpo_holds_for_is_a_mistake() {
+    let found = |old, new| errors(FAILOVER, DATABASE, old, new).join("; ");
+    let standby = "postgres: { component: database, site: primary, empty: true }";
+    assert_eq!(
+        found(standby, "postgres: { site: primary, empty: true }"),
+        "services.standby.postgres: no `component`"
+    );
+    assert_eq!(
+        found(
+            standby,
+            "postgres: { component: application, site: primary, empty: true }"
+        ),
+        "services.standby.postgres.component: not hit"
+    );
+    assert_eq!(
+        found(standby, "postgres: { component: databse, site: primary, empty: true }"),
+        "services.standby.postgres.component: not known"
+    );
+    let application = "database:\n    postgres: { component: database, site: primary }";
+    let without = found(application, "database:\n    postgres: { site: primary }");
+    assert!(
+        without.contains("services.database.postgres: no `component`"),
+        "{without}"
+    );
+}
+
+#[test]
+fn a_strike_beside_the_disaster_is_a_mistake() {
+    let found = |new: &str| errors(FAILOVER, DATABASE, "lose_data: { service: database }", new).join("; ");
+    for key in ["kill", "pause"] {
+        for service in ["files", "backups"] {
+            assert_eq!(
+                found(&format!("{key}: {{ service: {service} }}")),
+                format!("faults.0.inject.{key}.service: not what the disaster hits")
+            );
+        }
+        assert_eq!(found(&format!("{key}: {{ service: database }}")), "");
+    }
+    assert_eq!(
+        found("lose_data: { service: application }"),
+        "faults.0.inject.lose_data.service: no Postgres server"
+    );
+    assert!(found("lose_data: { service: files }").contains("no Postgres server"));
+}
+
+#[test]
+fn milder_judging_is_a_mistake() {
+    let found = |new: &str| errors(FAILOVER, DATABASE, "  settle: 10 s", new).join("; ");
+    assert_eq!(found("  response: 3001 ms"), "judging.response: too mild");
+    assert_eq!(found("  response: 3 s"), "");
+    assert_eq!(found("  errors: 5.1 %"), "judging.errors: too mild");
+    assert_eq!(found("  errors: 1 %"), "");
+    assert_eq!(found("  stability: 4 s"), "judging.stability: too mild");
+    assert_eq!(found("  settle: 61 s"), "judging.settle: too mild");
+    assert_eq!(
+        found("  checks: [page_checksums, amcheck, constraints, journey]"),
+        "judging.checks: fewer than by default"
+    );
+    assert_eq!(
+        found("  checks: [page_checksums, amcheck, constraints, static_tables, journey, extra]"),
+        ""
+    );
+    // The plan's own threshold is what counts where it has one.
+    let plan = with(TAROT, "above: 5 %", "above: 4 %");
+    assert_eq!(
+        errors(&plan, AS_WRITTEN, "  settle: 10 s", "  errors: 4.5 %"),
+        ["judging.errors: too mild"]
+    );
+}
+
+#[test]
+fn a_laxer_tier_and_a_service_without_load_are_mistakes() {
+    let tiers = |map: &str| errors(FAILOVER, DATABASE, "load:\n", &format!("tiers: {{ {map} }}\nload:\n"));
+    let laxer = tiers("3: [payments, analytics, notifications]");
+    assert!(laxer.contains(&"tiers.3: a laxer tier".to_owned()), "{laxer:?}");
+    let stricter = tiers("1: [auth, payments, bookings]");
+    assert!(
+        !stricter.iter().any(|mistake| mistake.contains("laxer")),
+        "{stricter:?}"
+    );
+    assert_eq!(
+        errors(FAILOVER, DATABASE, "files: 10", "files: 0"),
+        ["load.rates.files: never asked for"]
+    );
+}
+
+#[test]
+fn what_is_not_built_yet_is_a_mistake() {
+    assert_eq!(
+        errors(
+            FAILOVER,
+            DATABASE,
+            "  application: application\n",
+            "  application: application\n  capacity: true\n"
+        ),
+        ["load.capacity: not built yet"]
+    );
+    assert_eq!(
+        errors(
+            FAILOVER,
+            DATABASE,
+            "  store: backups\n",
+            "  store: backups\n  files: { every: 1 d }\n"
+        ),
+        ["backup.files: not built yet"]
+    );
+}
+
+#[test]
+fn what_the_drill_backs_up_beyond_the_plan_is_not_covered() {
+    let (_, mended) = terms(TAROT, AS_WRITTEN, Some("wal-shipped"));
+    let shipped = "WAL shipping is the scenario's: the plan has no policy for it".to_owned();
+    assert!(mended.not_covered.contains(&shipped), "{:?}", mended.not_covered);
+    let text = with(AS_WRITTEN, "dump: { every: 6 h }", "dump: { every: 4 h }");
+    let (_, denser) = terms(TAROT, &text, None);
+    let line = "the plan dumps every 6 h; the drill dumps every 4 h: the verdict is about the drill's cadence";
+    assert!(
+        denser.not_covered.contains(&line.to_owned()),
+        "{:?}",
+        denser.not_covered
+    );
+    let (_, same) = terms(TAROT, AS_WRITTEN, None);
+    assert!(!same.not_covered.iter().any(|line| line.contains("cadence")));
+}
+
+#[test]
+fn the_alerts_that_the_plan_counts_on_are_those_that_count() {
+    let plan = with(
+        FAILOVER,
+        "hits: [database]\n    detection: [database_unreachable, application_failing]",
+        "hits: [database]\n    detection: [database_unreachable]",
+    );
+    let (_, terms) = terms(&plan, DATABASE, None);
+    let kinds = vec!["database_unreachable".to_owned()];
+    assert_eq!(terms.detector, DetectorTerm::Alerts { kinds, deadline: None });
+}
+
+/// What `firedrill init` writes stays a drill that runs.
+#[test]
+fn the_files_of_init_are_sound() {
+    let plan = plan(include_str!("../../../engine/src/command/init/plan.yaml")).value;
+    let scenario = scenario(include_str!("../../../engine/src/command/init/scenario.yaml")).value;
+    assert_eq!(examine(&plan, &scenario), []);
 }
 
 #[test]
@@ -489,7 +651,9 @@ fn bombs_and_huge_files_are_refused() {
         "bomb",
         mistakes(&with(DATABASE, "services:\n", &format!("{bomb}services:\n")))
     );
-    let huge = format!("{DATABASE}\n#{}", "x".repeat(crate::document::BYTES_MAX));
+    // One byte too many, whatever the shipped scenario has.
+    let huge = format!("{DATABASE}\n#");
+    let huge = format!("{huge}{}", "x".repeat(crate::document::BYTES_MAX + 1 - huge.len()));
     insta::assert_snapshot!("huge", mistakes(&huge));
 }
 
