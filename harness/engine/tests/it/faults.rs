@@ -18,7 +18,9 @@ struct Bed {
 }
 
 async fn bed() -> Bed {
-    let local = Local::open(LocalOptions::new(PathBuf::from(env!("CARGO_BIN_EXE_firedrill")))).await.expect("an environment");
+    let local = Local::open(LocalOptions::new(PathBuf::from(env!("CARGO_BIN_EXE_firedrill"))))
+        .await
+        .expect("an environment");
     let postgres = Arc::new(local.postgres("database", PostgresOptions::default()).expect("a host"));
     postgres.initdb().await.expect("a cluster");
     postgres.start().await.expect("a server");
@@ -27,7 +29,9 @@ async fn bed() -> Bed {
 }
 
 async fn answers(bed: &Bed) -> bool {
-    let Some(connection) = bed.postgres.connection() else { return false };
+    let Some(connection) = bed.postgres.connection() else {
+        return false;
+    };
     let connect = async {
         let config = connection.through(bed.link.address()).config();
         let (client, driver) = config.connect(tokio_postgres::NoTls).await.ok()?;
@@ -58,7 +62,11 @@ async fn keeps_the_contract(bed: &Bed, fault: &dyn Fault, works_meanwhile: bool,
     assert!(answers(bed).await, "{}: the bed is whole before", fault.name());
     proved(fault, false).await;
     fault.heal().await.expect("what was never injected heals to nothing");
-    assert!(answers(bed).await, "{}: healing what is whole leaves it whole", fault.name());
+    assert!(
+        answers(bed).await,
+        "{}: healing what is whole leaves it whole",
+        fault.name()
+    );
 
     fault.inject().await.expect("it can be injected");
     proved(fault, true).await;
@@ -76,14 +84,33 @@ async fn every_built_in_fault_keeps_the_contract() {
     let bed = bed().await;
     let between = ["application".to_owned(), "database".to_owned()];
     let of_link = |name: &str, harm| {
-        LinkFault::new(name, &between, harm, Protocol::Postgres, Arc::clone(&bed.link) as _, bed.link.address())
+        LinkFault::new(
+            name,
+            &between,
+            harm,
+            Protocol::Postgres,
+            Arc::clone(&bed.link) as _,
+            bed.link.address(),
+        )
     };
     let of_service = |name: &str, harm| {
-        ServiceFault::new(name, "database", harm, Arc::clone(&bed.postgres) as _, Some(Arc::clone(&bed.postgres) as _))
+        ServiceFault::new(
+            name,
+            "database",
+            harm,
+            Arc::clone(&bed.postgres) as _,
+            Some(Arc::clone(&bed.postgres) as _),
+        )
     };
     keeps_the_contract(&bed, &of_link("refused", link::Harm::Cut(Cut::Refused)), false, true).await;
     keeps_the_contract(&bed, &of_link("dropped", link::Harm::Cut(Cut::Dropped)), false, true).await;
-    keeps_the_contract(&bed, &of_link("slow", link::Harm::Delay(Duration::from_millis(50))), true, true).await;
+    keeps_the_contract(
+        &bed,
+        &of_link("slow", link::Harm::Delay(Duration::from_millis(50))),
+        true,
+        true,
+    )
+    .await;
     keeps_the_contract(&bed, &of_service("paused", service::Harm::Pause), false, true).await;
     keeps_the_contract(&bed, &of_service("killed", service::Harm::Kill), false, true).await;
     // Last: what it takes does not come back.
