@@ -166,12 +166,14 @@ async fn the_final_read_sees_what_is_wrong() {
         .await;
     let report = read(&postgres, &ledger).await;
     assert!(report.is_whole());
-    assert_eq!(report.spaces[0].counted, 300 - 1 + 1 + 2);
-    assert_eq!(report.spaces[0].mutated, 4);
+    // Keys below 0 are nobody's data: an operations team writes them when it tries whether a service works.
+    assert_eq!(report.spaces[0].counted, 300 - 1 + 1 + 1);
+    assert_eq!(report.spaces[0].mutated, 3);
     assert_eq!(report.spaces[1].mutated, 0);
     let found = ledger.found.lock().unwrap();
     let of = |key: u64| found.iter().filter(move |row| row.space == 1 && row.key == key);
-    for key in [7, 8, u64::MAX, 4000] {
+    assert_eq!(of(u64::MAX).count(), 0);
+    for key in [7, 8, 4000] {
         assert!(of(key).all(|row| row.content == Content::Mutated), "{key}");
         assert_eq!(of(key).count(), 1);
     }
