@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use firedrill_backup::parse_lsn;
 use firedrill_core::event::{DelayKind, Event};
 use firedrill_core::stamp::{Nanos, Stamp};
 use firedrill_load::now;
@@ -103,14 +104,6 @@ impl Drop for ArchiveWatch {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// `0/3000060` as a number.
-#[must_use]
-pub fn parse_lsn(text: &str) -> Option<u64> {
-    let (high, low) = text.split_once('/')?;
-    let (high, low) = (u64::from_str_radix(high, 16).ok()?, u64::from_str_radix(low, 16).ok()?);
-    (high <= 0xFFFF_FFFF && low <= 0xFFFF_FFFF).then_some((high << 32) | low)
 }
 
 struct Seen {

@@ -83,6 +83,7 @@ impl Drill {
     async fn start_databases(&mut self) -> Result<(), DrillError> {
         let scenario = self.scenario().clone();
         let stage = self.stage()?;
+        let archive_timeout = self.archive_timeout()?;
         for (name, service) in &scenario.services {
             let Service::Postgres(service) = service else { continue };
             let host = stage.database(name)?;
@@ -96,7 +97,7 @@ impl Drill {
                 let config = stage.repository(store, Some(name), prefix)?;
                 let file = serde_json::to_vec(&config).map_err(|error| DrillError::Other(error.to_string()))?;
                 let file = host.place_file("repository.json", &file)?;
-                if let Some(timeout) = self.archive_timeout()? {
+                if let Some(timeout) = archive_timeout {
                     let binary = stage.binary();
                     let quoted = |path: &std::path::Path| format!("\"{}\"", path.display());
                     let push = format!("{} wal-push --config {} %p", quoted(&binary), quoted(&file));
@@ -289,19 +290,18 @@ impl Drill {
     }
 
     /// A cluster with nothing in it, for the twin whose backups are worthless.
-    async fn start_empty_cluster(&self) -> Result<Arc<firedrill_environment::Postgres>, DrillError> {
+    async fn start_empty_cluster(&self) -> Result<firedrill_environment::Postgres, DrillError> {
         let stage = self.stage()?;
         let host = stage
             .local
             .postgres("empty-cluster", firedrill_environment::PostgresOptions::default())?;
         host.initdb().await?;
         host.start().await?;
-        Ok(Arc::new(host))
+        Ok(host)
     }
 
     async fn gather_team(&mut self) -> Result<(), DrillError> {
         let scenario = self.scenario().clone();
-        let scale = 1;
         let stage = self.stage()?;
         let observer: Arc<dyn firedrill_respond::Observer> = Arc::new(self.recorder.clone());
 
@@ -319,7 +319,7 @@ impl Drill {
             backups: backups.clone(),
             requests: MonitorEndpoints::requests_of(scenario.load.rates.keys().map(String::as_str)),
         };
-        let spec = MonitorSpec::of(&self.script.plan.monitoring, scale);
+        let spec = MonitorSpec::of(&self.script.plan.monitoring, 1);
         let monitor = Arc::new(Monitor::start(&spec, &endpoints, Arc::clone(&observer))?);
 
         let recorder = self.recorder.clone();
