@@ -29,10 +29,10 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
             run.environment
         )));
     }
-    if matches!(cli.format, Format::Html) {
+    if matches!(cli.format, Format::Html | Format::Sarif) {
         return Err(Failure::Input(miette::miette!(
-            help = "the page is written into the run directory anyway: report.html",
-            "`run` prints text, json, markdown or junit, not html"
+            help = "the page is written into the run directory anyway: report.html; SARIF is for `plan lint`",
+            "`run` prints text, json, markdown or junit, not html or sarif"
         )));
     }
     let wanted = choice(&run.postgres)?;
