@@ -13,6 +13,7 @@ mod listing;
 mod monitoring;
 mod organisation;
 mod quantity;
+mod rhythm;
 mod soundness;
 
 pub use figure::{Figure, Written};
@@ -20,6 +21,7 @@ pub use listing::Listed;
 pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold};
 pub use organisation::{Communication, Demand, DrillDuty, Escalation, Metric, Role, Site};
 pub use quantity::{Duration, Share, Unit};
+pub use rhythm::{CivilDay, Nth, Period, Position, Rule, TimeOfDay, Weekday, When};
 pub(crate) use soundness::unfixed;
 
 /// A DR plan, as its file says it.

@@ -1,6 +1,7 @@
 //! What makes a plan unsound although its file parses: names that lead nowhere, figures that are none.
 
-use super::{BackupPolicy, Disaster, Duration, Figure, Metric, Plan, ProbeKind, Threshold, Written};
+use super::{BackupPolicy, Disaster, DrillDuty, Duration, Figure, Metric, Plan, ProbeKind, Threshold, Written};
+use crate::calendar::Rhythm;
 use crate::document::{Mistake, Place};
 
 impl Plan {
@@ -50,6 +51,7 @@ impl Plan {
             for (index, duty) in duties.iter().enumerate() {
                 let at = Place::of(section).then(index);
                 found.figure(&at.then("every"), duty.every.as_ref());
+                found.rhythm(&at, duty);
                 found.limits(&at.then("rto"), &duty.rto);
                 found.limits(&at.then("rpo"), &duty.rpo);
             }
@@ -238,6 +240,31 @@ impl Found {
     fn figures<T>(&mut self, at: &Place, figures: &[Figure<T>]) {
         for (index, figure) in figures.iter().enumerate() {
             self.figure(&at.then(index), Some(figure));
+        }
+    }
+
+    /// The calendar of a duty: a rule that names days, and an interval that is none too short for it.
+    fn rhythm(&mut self, at: &Place, duty: &DrillDuty) {
+        let rule = match duty.when.map(|when| when.rule()).transpose() {
+            Ok(rule) => rule,
+            Err(why) => {
+                self.push(Mistake::new(
+                    at.then("when"),
+                    why,
+                    "names no day",
+                    "expected `{ weekday: sunday }`, `{ nth: 1, weekday: monday, of: month }`, `{ position: end, of: \
+                     quarter }`, `{ day: 15 }` or `{ day: 15, month: 3 }`",
+                ));
+                return;
+            }
+        };
+        if let Err(why) = Rhythm::of(duty.every.as_ref().and_then(Figure::value).copied(), rule) {
+            self.push(Mistake::new(
+                at.then("every"),
+                why,
+                "does not fit `when`",
+                "write the interval as the plan does, such as `1 month`, and a rule for a day of such a period",
+            ));
         }
     }
 
