@@ -17,6 +17,7 @@ mod organisation;
 mod outline;
 mod quantity;
 mod references;
+mod rhythm;
 mod site;
 mod soundness;
 mod step;
@@ -32,6 +33,7 @@ pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold, 
 pub use organisation::{Communication, Contact, Demand, DrillDuty, Escalation, Metric, Role, Template, Untargeted};
 pub use outline::Outlined;
 pub use quantity::{Duration, Share, Unit};
+pub use rhythm::{CivilDay, Nth, Period, Position, Rule, TimeOfDay, Weekday, When};
 pub use site::{Site, SitePart};
 pub(crate) use soundness::unfixed;
 pub use step::{Degradation, EmergencyAccess, PlannedAction, PlannedProcedure, PlannedStep, Switched, Takes};
@@ -163,8 +165,12 @@ pub struct Document {
     pub title: String,
     #[serde(default)]
     pub version: Option<String>,
+    /// A day or a month.
     #[serde(default)]
-    pub updated: Option<String>,
+    pub updated: Option<CivilDay>,
+    /// When the document is to be gone over next.
+    #[serde(default)]
+    pub next_review: Option<CivilDay>,
     #[serde(default)]
     pub owner: Option<String>,
     #[serde(default)]

@@ -68,7 +68,11 @@ impl Walk {
                 for (key, value) in entries {
                     let at = at.then(key);
                     let names = named(names, key.clone());
-                    if BARE.contains(&key.as_str()) {
+                    if key == "when"
+                        && let Some(rule) = value.rule()
+                    {
+                        self.push(&at, &names, rule, place, Status::Stated);
+                    } else if BARE.contains(&key.as_str()) {
                         self.bare(&at, &names, value, place);
                     }
                     self.node(&at, &names, value, place);
