@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use firedrill_core::Plan;
 use firedrill_core::document::{Mistake, Parsed, Place};
+use firedrill_core::plan::CivilDay;
+use jiff::civil::Date;
 
 use crate::finding::Finding;
 use crate::rule::RULES;
 
-/// Entries of `accepted` that name no rule, or no day.
+/// Entries of `accepted` that name no rule, or no reason.
 pub(crate) fn mistakes(plan: &Plan) -> Vec<Mistake> {
     let mut found = Vec::new();
     for (index, accepted) in plan.accepted.iter().enumerate() {
@@ -16,14 +18,6 @@ pub(crate) fn mistakes(plan: &Plan) -> Vec<Mistake> {
         if !RULES.iter().any(|rule| rule.name == accepted.rule) {
             let known = RULES.iter().map(|rule| rule.name);
             found.push(Mistake::unknown(at.then("rule"), "rule", &accepted.rule, known));
-        }
-        if crate::words::day(&accepted.until).is_none() {
-            found.push(Mistake::new(
-                at.then("until"),
-                format!("`{}` is no day", accepted.until),
-                "no day",
-                "write the last day on which the finding is accepted, such as 2027-03-31",
-            ));
         }
         if accepted.reason.trim().is_empty() {
             found.push(Mistake::new(
@@ -38,14 +32,14 @@ pub(crate) fn mistakes(plan: &Plan) -> Vec<Mistake> {
 }
 
 /// Marks the findings that plans accept on this day; of what is no longer accepted it is said that it once was.
-pub(crate) fn mark(plans: &[Parsed<Plan>], findings: &mut [Finding], as_of: &str) {
+pub(crate) fn mark(plans: &[Parsed<Plan>], findings: &mut [Finding], today: Date) {
     // By plan and rule, so that many acceptances and many findings meet in one pass.
-    let mut known: BTreeMap<(usize, &str), Vec<(Option<&str>, &str, &str)>> = BTreeMap::new();
+    let mut known: BTreeMap<(usize, &str), Vec<(Option<&str>, CivilDay, &str)>> = BTreeMap::new();
     for (index, parsed) in plans.iter().enumerate() {
         for accepted in &parsed.value.accepted {
             known.entry((index, accepted.rule.as_str())).or_default().push((
                 accepted.about.as_deref(),
-                &accepted.until,
+                accepted.until,
                 &accepted.reason,
             ));
         }
@@ -61,8 +55,7 @@ pub(crate) fn mark(plans: &[Parsed<Plan>], findings: &mut [Finding], as_of: &str
             if about.is_some_and(|about| about != finding.about) {
                 continue;
             }
-            // Days written year first compare as text.
-            if *until >= as_of {
+            if until.last() >= today {
                 finding.accepted = Some(format!("accepted until {until}: {reason}"));
             } else {
                 finding.expired = Some(format!("was accepted until {until}: {reason}"));

@@ -29,4 +29,3 @@ pub use render::{json, markdown, sarif, terminal};
 pub use report::{Place, Report};
 pub use rule::{Class, RULES, Rule};
 pub use severity::Severity;
-pub use words::is_day;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use firedrill_core::Plan;
 use firedrill_core::document::{Mistakes, Parsed};
 
+use jiff::civil::Date;
+
 use crate::acceptance;
 use crate::finding::{Finding, Findings};
 use crate::report::Report;
@@ -24,13 +26,30 @@ pub struct Proof {
     pub drill: String,
 }
 
+impl Proof {
+    /// From what a scenario says that it proves: `RULE`, or `RULE/ABOUT`.
+    #[must_use]
+    pub fn of(drill: &str, proved: &str) -> Proof {
+        let (rule, about) = match proved.split_once('/') {
+            Some((rule, about)) => (rule, Some(about.to_owned())),
+            None => (proved, None),
+        };
+        Proof {
+            plan: drill.split('/').next().unwrap_or(drill).to_owned(),
+            rule: rule.to_owned(),
+            about,
+            drill: drill.to_owned(),
+        }
+    }
+}
+
 /// Runs every rule over every plan; plans of one company are compared.
 ///
-/// `as_of` is the day (`2026-12-07`) that reviews, drills and acceptances are held against.
+/// `today` is the day that reviews, drills and acceptances are held against.
 ///
 /// # Errors
-/// The first plan whose `accepted` names no rule or no day, with all such mistakes of it.
-pub fn lint<'a>(plans: &'a [Parsed<Plan>], as_of: &str, proofs: &[Proof]) -> Result<Report<'a>, Mistakes> {
+/// The first plan whose `accepted` names no rule or no reason, with all such mistakes of it.
+pub fn lint<'a>(plans: &'a [Parsed<Plan>], today: Date, proofs: &[Proof]) -> Result<Report<'a>, Mistakes> {
     for parsed in plans {
         let mistakes = acceptance::mistakes(&parsed.value);
         if !mistakes.is_empty() {
@@ -40,7 +59,7 @@ pub fn lint<'a>(plans: &'a [Parsed<Plan>], as_of: &str, proofs: &[Proof]) -> Res
     let subjects: Vec<Subject<'_>> = plans
         .iter()
         .enumerate()
-        .map(|(index, parsed)| Subject::of(index, parsed, as_of))
+        .map(|(index, parsed)| Subject::of(index, parsed, today))
         .collect();
     let mut findings = Vec::new();
     for rule in RULES {
@@ -52,8 +71,8 @@ pub fn lint<'a>(plans: &'a [Parsed<Plan>], as_of: &str, proofs: &[Proof]) -> Res
         findings.extend(found.into_found());
     }
     prove(plans, &mut findings, proofs);
-    acceptance::mark(plans, &mut findings, as_of);
-    Ok(Report::new(plans, findings, as_of.to_owned()))
+    acceptance::mark(plans, &mut findings, today);
+    Ok(Report::new(plans, findings, today))
 }
 
 /// Plans of one company together; a plan that names none is compared with itself alone.

@@ -3,6 +3,8 @@
 use firedrill_core::Plan;
 use firedrill_core::document::Parsed;
 
+use jiff::civil::Date;
+
 use crate::finding::{Finding, Statement};
 use crate::severity::Severity;
 
@@ -14,7 +16,7 @@ pub struct Report<'a> {
     /// By plan, then the heaviest first, then by rule; accepted ones included.
     pub findings: Vec<Finding>,
     /// The date that reviews, drills and acceptances were held against.
-    pub as_of: String,
+    pub as_of: Date,
     lines: Vec<Lines>,
 }
 
@@ -54,7 +56,7 @@ impl Lines {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(plans: &'a [Parsed<Plan>], mut findings: Vec<Finding>, as_of: String) -> Report<'a> {
+    pub(crate) fn new(plans: &'a [Parsed<Plan>], mut findings: Vec<Finding>, as_of: Date) -> Report<'a> {
         findings.sort_by(|one, other| {
             let key = |finding: &Finding| {
                 (

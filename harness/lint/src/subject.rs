@@ -1,12 +1,14 @@
 //! A plan under the eyes of a rule: its values, and statements made of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use firedrill_core::Plan;
+use firedrill_core::calendar::days_between;
 use firedrill_core::document::{Parsed, Place};
-use firedrill_core::plan::{BackupPolicy, Component, Disaster, Duration, Figure, Written};
+use firedrill_core::plan::{BackupPolicy, CivilDay, Component, Disaster, Duration, Figure, PlannedStep, Written};
 use firedrill_core::terms::Status;
+use jiff::civil::Date;
 
 use crate::finding::Statement;
 
@@ -17,9 +19,11 @@ pub(crate) struct Subject<'a> {
     pub(crate) index: usize,
     pub(crate) plan: &'a Plan,
     /// The day that dates are held against.
-    pub(crate) as_of: &'a str,
+    pub(crate) today: Date,
     /// Backup policies by component: gathered once, so that no rule searches all policies for each component.
     backups: BTreeMap<&'a str, Vec<(&'a str, &'a BackupPolicy)>>,
+    /// Indexes of tiers by component.
+    tiers: BTreeMap<&'a str, Vec<usize>>,
 }
 
 /// A figure of a plan and where it stands.
@@ -32,18 +36,25 @@ pub(crate) struct Placed<'a, T> {
 }
 
 impl<'a> Subject<'a> {
-    pub(crate) fn of(index: usize, parsed: &'a Parsed<Plan>, as_of: &'a str) -> Subject<'a> {
+    pub(crate) fn of(index: usize, parsed: &'a Parsed<Plan>, today: Date) -> Subject<'a> {
         let mut backups: BTreeMap<&str, Vec<_>> = BTreeMap::new();
         for (name, policy) in &parsed.value.backups {
             for component in &policy.of {
                 backups.entry(component).or_default().push((name.as_str(), policy));
             }
         }
+        let mut tiers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (index, tier) in parsed.value.tiers.iter().enumerate() {
+            for component in &tier.components {
+                tiers.entry(component).or_default().push(index);
+            }
+        }
         Subject {
             index,
             plan: &parsed.value,
-            as_of,
+            today,
             backups,
+            tiers,
         }
     }
 
@@ -78,7 +89,7 @@ impl<'a> Subject<'a> {
     where
         Figure<T>: fmt::Display,
     {
-        let key = figure.written().map(|(written, _)| key(written));
+        let key = figure.written().map(|(written, _)| written.key());
         Statement {
             plan: self.index,
             place: key.map_or_else(|| at.clone(), |key| at.then(key)),
@@ -109,28 +120,111 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The RTO figures that bind a disaster: its own and the plan's.
+    /// The RTO figures that bind a disaster: its own; else those of what it hits; else the plan's.
     pub(crate) fn rto_of(&self, name: &str, disaster: &'a Disaster) -> Vec<Placed<'a, Duration>> {
-        let mut figures = listed(
-            &Place::of("disasters").then(name).then("rto"),
-            &disaster.rto,
-            &format!("RTO of {name}"),
-        );
+        let at = Place::of("disasters").then(name).then("rto");
+        let mut figures = listed(&at, &disaster.rto, &format!("RTO after {name}"));
+        if figures.is_empty() {
+            for hit in &disaster.hits {
+                if let Some(component) = self.plan.components.get(hit) {
+                    let at = Place::of("components").then(hit).then("rto");
+                    figures.extend(listed(&at, &component.rto, &format!("RTO of {hit}")));
+                }
+            }
+            for index in self.tiers_hit(disaster) {
+                let at = Place::of("tiers").then(index).then("rto");
+                figures.extend(listed(
+                    &at,
+                    &self.plan.tiers[index].rto,
+                    &format!("RTO of {}", self.tier_name(index)),
+                ));
+            }
+        }
         if figures.is_empty() {
             figures = listed(&Place::of("rto"), &self.plan.rto, "RTO of the plan");
         }
         figures
     }
 
+    /// Whole days from a date to the day of the lint; negative before it.
+    pub(crate) fn days_since(&self, day: CivilDay) -> i64 {
+        i64::from(days_between(day.last(), self.today))
+    }
+
+    /// Indexes of the tiers whose components a disaster hits.
+    pub(crate) fn tiers_hit(&self, disaster: &Disaster) -> BTreeSet<usize> {
+        disaster
+            .hits
+            .iter()
+            .filter_map(|hit| self.tiers.get(hit.as_str()))
+            .flatten()
+            .copied()
+            .collect()
+    }
+
+    /// A tier by its title, else by its level.
+    pub(crate) fn tier_name(&self, index: usize) -> String {
+        self.plan.tiers.get(index).map_or_else(String::new, |tier| {
+            tier.title.clone().unwrap_or_else(|| format!("tier {}", tier.level))
+        })
+    }
+
+    /// Every command of the disasters' steps, with where it stands and what the step says that it does.
+    pub(crate) fn disaster_commands(&self, name: &str, disaster: &'a Disaster) -> Vec<Command<'a>> {
+        commands(&Place::of("disasters").then(name).then("steps"), &disaster.steps)
+    }
+
     /// The disaster's own title as a statement.
     pub(crate) fn disaster(&self, name: &str) -> Statement {
         let title = self.plan.disasters.get(name).map_or(name, |disaster| &disaster.title);
-        self.statement(
-            Place::of("disasters").then(name),
-            format!("disaster: {title}"),
-            String::new(),
-        )
+        let section = self
+            .plan
+            .disasters
+            .get(name)
+            .and_then(|disaster| disaster.place.clone());
+        let at = Place::of("disasters").then(name).then("title");
+        self.statement(at, format!("disaster: {title}"), section.unwrap_or_default())
     }
+}
+
+/// A command as the plan writes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Command<'a> {
+    pub(crate) at: Place,
+    pub(crate) text: &'a str,
+    /// What the step around it says.
+    pub(crate) step: &'a str,
+    /// What it says itself.
+    pub(crate) what: &'a str,
+    pub(crate) section: &'a str,
+}
+
+/// Every command of some steps.
+pub(crate) fn commands<'a>(at: &Place, steps: &'a [PlannedStep]) -> Vec<Command<'a>> {
+    let mut commands = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let at = at.then(index);
+        let mut add = |at: Place, text: &'a Option<String>, what: &'a str| {
+            if let Some(text) = text {
+                commands.push(Command {
+                    at,
+                    text,
+                    step: &step.what,
+                    what,
+                    section: &step.place,
+                });
+            }
+        };
+        add(at.then("command"), &step.command, &step.what);
+        for (number, action) in step.actions.iter().enumerate() {
+            add(
+                at.then("actions").then(number).then("command"),
+                &action.command,
+                &action.what,
+            );
+        }
+    }
+    commands
 }
 
 /// The figures of a list, each with its place.
@@ -155,14 +249,4 @@ pub(crate) fn tightest<'p, 'a>(figures: &'p [Placed<'a, Duration>]) -> Option<&'
             let strict = matches!(placed.figure.written(), Some((Written::Below, _)));
             (crate::length::of(placed.figure), !strict)
         })
-}
-
-fn key(written: Written) -> &'static str {
-    match written {
-        Written::Below => "below",
-        Written::AtMost => "at_most",
-        Written::AtLeast => "at_least",
-        Written::Above => "above",
-        Written::Bare => "is",
-    }
 }

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::CivilDay;
+
 /// A finding of `firedrill plan lint` that the plan accepts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +16,6 @@ pub struct Accepted {
     pub about: Option<String>,
     /// Why it is accepted.
     pub reason: String,
-    /// The last day on which it is, such as `2027-03-31`; the finding comes back on the next.
-    pub until: String,
+    /// The last day on which it is, such as `2027-03-31` (of a month its last); the finding comes back on the next.
+    pub until: CivilDay,
 }

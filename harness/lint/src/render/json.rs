@@ -32,7 +32,7 @@ pub fn json(report: &Report<'_>) -> Value {
         .collect();
     json!({
         "schema": 1,
-        "as_of": report.as_of,
+        "as_of": report.as_of.to_string(),
         "plans": report.plans.iter().map(|parsed| json!({
             "plan": parsed.value.plan, "company": parsed.value.company, "file": parsed.source.name,
         })).collect::<Vec<_>>(),

@@ -1,13 +1,14 @@
 //! A target without an alert that guards it, or with one that wakes too late.
 
+use std::collections::{BTreeMap, HashMap};
+
 use firedrill_core::document::Place;
-use firedrill_core::plan::{Monitoring, ProbeKind, Threshold, Watched};
+use firedrill_core::plan::{ProbeKind, Threshold, Watched};
 
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings, Statement};
 use crate::severity::Severity;
 use crate::subject::Subject;
-use crate::words;
 
 pub(crate) static RULE: Rule = Rule {
     name: "alert-looser-than-target",
@@ -42,32 +43,40 @@ Add an alert at the target's figure, or take the target out.",
 };
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
+    let all = Guards::of(subject);
     for (at, target) in targets(subject) {
-        let Some(aimed) = value(target.figure.as_ref()) else { continue };
-        let guards = guards(subject, &target.what, target.of.as_deref(), aimed.unit);
-        let Some((guard, statement)) = guards.into_iter().min_by_key(|(guard, _)| *guard) else {
+        let Some(aimed) = value(target.figure.as_ref()) else {
+            continue;
+        };
+        let Some((guard, statement)) = all.tightest(target, aimed.unit) else {
             continue;
         };
         if guard <= aimed.size {
             continue;
         }
         found.push(
-            Draft::new(&target.what, format!("aims at {}, and the alert wakes later", aimed.text))
-                .because(format!(
-                    "Target: {}. {}. Everything between the two is unhealthy, and nobody is told.",
-                    aimed.text, statement.says
-                ))
-                .advice("tighten the alert to the target, or write the target that is guarded")
-                .shows(said(subject, &at, target))
-                .shows(statement),
+            Draft::new(
+                &target.what,
+                format!("aims at {}, and the alert wakes later", aimed.text),
+            )
+            .because(format!(
+                "Target: {}. {}. Everything between the two is unhealthy, and nobody is told.",
+                aimed.text, statement.says
+            ))
+            .advice("tighten the alert to the target, or write the target that is guarded")
+            .shows(said(subject, &at, target))
+            .shows(statement.clone()),
         );
     }
 }
 
 fn look_unguarded(subject: &Subject<'_>, found: &mut Findings) {
+    let all = Guards::of(subject);
     for (at, target) in targets(subject) {
-        let Some(aimed) = value(target.figure.as_ref()) else { continue };
-        if !guards(subject, &target.what, target.of.as_deref(), aimed.unit).is_empty() {
+        let Some(aimed) = value(target.figure.as_ref()) else {
+            continue;
+        };
+        if all.tightest(target, aimed.unit).is_some() {
             continue;
         }
         found.push(
@@ -93,17 +102,21 @@ fn targets<'a>(subject: &Subject<'a>) -> Vec<(Place, &'a Watched)> {
 
 fn said(subject: &Subject<'_>, at: &Place, watched: &Watched) -> Statement {
     match &watched.figure {
-        Some(Threshold::Share(figure)) => {
-            subject.figure(&at.then("figure").then("share"), figure, &format!("target, {}", watched.what))
-        }
-        Some(Threshold::Duration(figure)) => {
-            subject.figure(&at.then("figure").then("duration"), figure, &format!("target, {}", watched.what))
-        }
+        Some(Threshold::Share(figure)) => subject.figure(
+            &at.then("figure").then("share"),
+            figure,
+            &format!("target, {}", watched.what),
+        ),
+        Some(Threshold::Duration(figure)) => subject.figure(
+            &at.then("figure").then("duration"),
+            figure,
+            &format!("target, {}", watched.what),
+        ),
         None => subject.statement(at.then("what"), format!("target: {}", watched.what), &watched.place),
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Unit {
     Share,
     Time,
@@ -130,75 +143,144 @@ fn value(figure: Option<&Threshold>) -> Option<Value> {
     }
 }
 
-/// Everything that wakes about the same thing, with the figure at which it does.
-fn guards(subject: &Subject<'_>, what: &str, of: Option<&str>, unit: Unit) -> Vec<(i64, Statement)> {
-    let monitoring: &Monitoring = &subject.plan.monitoring;
-    let at = Place::of("monitoring");
-    let mut guards = Vec::new();
-    for (name, rule) in &monitoring.alerts {
-        let probe = monitoring.checks.get(&rule.check).map(|check| &check.probe);
-        let same = match unit {
-            Unit::Share => probe == Some(&ProbeKind::ErrorRate) && words::has_any(what, &["error", "errors"]),
-            Unit::Time => same_thing(name, what),
+/// One thing that wakes somebody, and the figure at which it does.
+struct Guard<'a> {
+    words: Vec<String>,
+    of: Option<&'a str>,
+    size: i64,
+    statement: Statement,
+}
+
+/// Everything that wakes, by unit and telling word: a target looks only at what shares a word with it.
+struct Guards<'a> {
+    all: Vec<Guard<'a>>,
+    by_word: HashMap<(Unit, String), Vec<usize>>,
+}
+
+impl<'a> Guards<'a> {
+    fn of(subject: &Subject<'a>) -> Guards<'a> {
+        let monitoring = &subject.plan.monitoring;
+        let at = Place::of("monitoring");
+        let mut guards = Guards {
+            all: Vec::new(),
+            by_word: HashMap::new(),
         };
-        let Some(found) = value(rule.when.as_ref()).filter(|found| found.unit == unit && same) else {
-            continue;
-        };
-        let at = at.then("alerts").then(name).then("when");
-        let statement = match rule.when.as_ref() {
-            Some(Threshold::Share(figure)) => subject.figure(&at.then("share"), figure, &format!("alert {name}")),
-            Some(Threshold::Duration(figure)) => subject.figure(&at.then("duration"), figure, &format!("alert {name}")),
-            None => continue,
-        };
-        guards.push((found.size, statement));
-    }
-    for (index, watched) in monitoring.watched.iter().enumerate() {
-        let Some(found) = value(watched.figure.as_ref()).filter(|found| found.unit == unit) else {
-            continue;
-        };
-        if !same_thing(&watched.what, what) || (of.is_some() && watched.of.is_some() && of != watched.of.as_deref()) {
-            continue;
+        for (name, rule) in &monitoring.alerts {
+            let probe = monitoring.checks.get(&rule.check).map(|check| &check.probe);
+            let at = at.then("alerts").then(name).then("when");
+            let what = if probe == Some(&ProbeKind::ErrorRate) {
+                "error rate"
+            } else {
+                name
+            };
+            guards.add(subject, &at, what, None, rule.when.as_ref(), &format!("alert {name}"));
         }
-        let at = at.then("watched").then(index).then("figure");
-        let statement = match watched.figure.as_ref() {
-            Some(Threshold::Share(figure)) => subject.figure(&at.then("share"), figure, &format!("watched, {}", watched.what)),
-            Some(Threshold::Duration(figure)) => {
-                subject.figure(&at.then("duration"), figure, &format!("watched, {}", watched.what))
+        // Of things said alike the tightest counts, so that many of them stay one.
+        let mut tightest: BTreeMap<(&str, Option<&str>), (i64, usize, &'a Watched)> = BTreeMap::new();
+        for (index, watched) in monitoring.watched.iter().enumerate() {
+            let Some(found) = value(watched.figure.as_ref()) else {
+                continue;
+            };
+            let entry = tightest
+                .entry((&watched.what, watched.of.as_deref()))
+                .or_insert((found.size, index, watched));
+            if found.size < entry.0 {
+                *entry = (found.size, index, watched);
             }
-            None => continue,
-        };
-        guards.push((found.size, statement));
-    }
-    // The plan's words for slow and failing are watched as well.
-    if unit == Unit::Time && words::has_any(what, &["response"]) {
+        }
+        for ((what, of), (_, index, watched)) in tightest {
+            let at = at.then("watched").then(index).then("figure");
+            guards.add(
+                subject,
+                &at,
+                what,
+                of,
+                watched.figure.as_ref(),
+                &format!("watched, {what}"),
+            );
+        }
+        // The plan's words for slow and failing are watched as well.
         for (index, figure) in monitoring.slow.iter().enumerate() {
             if let Some(size) = crate::length::of(figure) {
-                guards.push((size, subject.figure(&at.then("slow").then(index), figure, "slow from")));
+                let statement = subject.figure(&at.then("slow").then(index), figure, "slow from");
+                guards.push(Unit::Time, "response", None, size, statement);
             }
         }
-    }
-    if unit == Unit::Share && words::has_any(what, &["error", "errors"]) {
         for (index, figure) in monitoring.errors.iter().enumerate() {
             if let Some(share) = figure.value() {
                 let statement = subject.figure(&at.then("errors").then(index), figure, "errors from");
-                guards.push((i64::from(share.ppm), statement));
+                guards.push(Unit::Share, "error", None, i64::from(share.ppm), statement);
             }
         }
+        guards
     }
-    guards
+
+    fn add(
+        &mut self,
+        subject: &Subject<'a>,
+        at: &Place,
+        what: &str,
+        of: Option<&'a str>,
+        figure: Option<&Threshold>,
+        says: &str,
+    ) {
+        let Some(found) = value(figure) else { return };
+        let statement = match figure {
+            Some(Threshold::Share(figure)) => subject.figure(&at.then("share"), figure, says),
+            Some(Threshold::Duration(figure)) => subject.figure(&at.then("duration"), figure, says),
+            None => return,
+        };
+        self.push(found.unit, what, of, found.size, statement);
+    }
+
+    fn push(&mut self, unit: Unit, what: &str, of: Option<&'a str>, size: i64, statement: Statement) {
+        let words = telling(what);
+        for word in &words {
+            self.by_word
+                .entry((unit, word.clone()))
+                .or_default()
+                .push(self.all.len());
+        }
+        self.all.push(Guard {
+            words,
+            of,
+            size,
+            statement,
+        });
+    }
+
+    /// The tightest guard of a target.
+    fn tightest(&self, target: &Watched, unit: Unit) -> Option<(i64, &Statement)> {
+        let words = telling(&target.what);
+        let candidates = words
+            .iter()
+            .filter_map(|word| self.by_word.get(&(unit, word.clone())))
+            .flatten()
+            .map(|index| &self.all[*index]);
+        candidates
+            .filter(|guard| same_thing(&guard.words, &words))
+            .filter(|guard| guard.of.is_none() || target.of.is_none() || guard.of == target.of.as_deref())
+            .map(|guard| (guard.size, &guard.statement))
+            .min_by_key(|(size, _)| *size)
+    }
+}
+
+/// The words of a text that tell what it is about.
+fn telling(text: &str) -> Vec<String> {
+    text.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| word.len() > 2 && !["the", "average", "rate", "time", "high", "slow"].contains(word))
+        .map(|word| word.trim_end_matches('s').to_owned())
+        .collect()
 }
 
 /// Whether two texts are about the same thing: one holds every telling word of the other.
-fn same_thing(one: &str, other: &str) -> bool {
-    let telling = |text: &str| -> Vec<String> {
-        text.to_lowercase()
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| word.len() > 2 && !["the", "average", "rate", "time", "high", "slow"].contains(word))
-            .map(|word| word.trim_end_matches('s').to_owned())
-            .collect()
+fn same_thing(one: &[String], other: &[String]) -> bool {
+    let (short, long) = if one.len() <= other.len() {
+        (one, other)
+    } else {
+        (other, one)
     };
-    let (one, other) = (telling(one), telling(other));
-    let (short, long) = if one.len() <= other.len() { (&one, &other) } else { (&other, &one) };
     !short.is_empty() && short.iter().all(|word| long.contains(word))
 }
 

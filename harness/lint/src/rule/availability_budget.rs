@@ -30,7 +30,11 @@ Tighten the RTO, or write the availability that one outage leaves.",
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
     let plan = subject.plan;
-    let whole = listed(&Place::of("availability"), &plan.availability, "availability of the plan");
+    let whole = listed(
+        &Place::of("availability"),
+        &plan.availability,
+        "availability of the plan",
+    );
     if let Some((share, budget)) = highest(&whole) {
         let mut outages = Vec::new();
         collect(subject, &mut outages);
@@ -40,7 +44,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
     }
     for (name, component) in &plan.components {
         let at = Place::of("components").then(name);
-        let own = listed(&at.then("availability"), &component.availability, &format!("availability of {name}"));
+        let own = listed(
+            &at.then("availability"),
+            &component.availability,
+            &format!("availability of {name}"),
+        );
         let rto = listed(&at.then("rto"), &component.rto, &format!("RTO of {name}"));
         if let (Some((share, budget)), Some(outage)) = (highest(&own), tightest(&rto)) {
             report(subject, name, share, budget, outage, found);
@@ -67,7 +75,14 @@ fn collect<'a>(subject: &Subject<'a>, outages: &mut Vec<(String, Placed<'a, Dura
         let at = Place::of("tiers").then(index);
         let name = tier.title.clone().unwrap_or_else(|| format!("tier {}", tier.level));
         add(&name, listed(&at.then("rto"), &tier.rto, &format!("RTO of {name}")));
-        add(&name, listed(&at.then("max_downtime"), &tier.max_downtime, &format!("maximum downtime of {name}")));
+        add(
+            &name,
+            listed(
+                &at.then("max_downtime"),
+                &tier.max_downtime,
+                &format!("maximum downtime of {name}"),
+            ),
+        );
     }
 }
 
@@ -86,7 +101,11 @@ fn report(
     found.push(
         Draft::new(
             name,
-            format!("one outage of {} breaks a year of {}", length::words(lasts), share.figure),
+            format!(
+                "one outage of {} breaks a year of {}",
+                length::words(lasts),
+                share.figure
+            ),
         )
         .because(format!(
             "{} of 365 days leaves {} of downtime a year; one outage as long as allowed takes {}, {} more.",
@@ -95,7 +114,10 @@ fn report(
             length::words(lasts),
             length::words(lasts - budget)
         ))
-        .advice(format!("tighten the RTO to less than {}, or lower the availability", length::words(budget)))
+        .advice(format!(
+            "tighten the RTO to less than {}, or lower the availability",
+            length::words(budget)
+        ))
         .shows(subject.placed(outage))
         .shows(subject.placed(share)),
     );
@@ -103,7 +125,10 @@ fn report(
 
 /// The highest share and the downtime that it leaves in a year.
 pub(super) fn highest<'p, 'a>(figures: &'p [Placed<'a, Share>]) -> Option<(&'p Placed<'a, Share>, Nanos)> {
-    let share = figures.iter().filter(|placed| placed.figure.value().is_some()).max_by_key(|placed| placed.figure.value().map(|share| share.ppm))?;
+    let share = figures
+        .iter()
+        .filter(|placed| placed.figure.value().is_some())
+        .max_by_key(|placed| placed.figure.value().map(|share| share.ppm))?;
     Some((share, budget(*share.figure.value()?)))
 }
 
@@ -144,6 +169,9 @@ mod tests {
     fn a_component_has_its_own_budget() {
         let text = "components: { pay: { kind: service, availability: [{ is: 99.95 %, where: a }], \
                     rto: [{ is: 5 h, where: t }] } }";
-        assert_eq!(found(RULE, text), ["error pay: one outage of 5 h breaks a year of 99.95 %"]);
+        assert_eq!(
+            found(RULE, text),
+            ["error pay: one outage of 5 h breaks a year of 99.95 %"]
+        );
     }
 }

@@ -22,7 +22,7 @@ longer than that. With a dump every 6 hours and an RPO of 15 minutes, 5 h 45 min
 The interval is that of the fastest policy of the component which is no replica: a replica repeats a corruption or a
 deletion at once, so it brings nothing back. WAL shipped continuously and copies made on each change move the restorable
 point all the time; with them this rule is silent. An interval as long as the RPO is a warning: there is no room for the
-time that the backup takes.
+time that the backup takes. WAL of which the plan does not say how often it leaves the server is an `info`.
 
 Ship WAL (or the store's change log) for what has a small RPO, or write the RPO that the backups can keep.",
     look: Look::Plan(look),
@@ -40,7 +40,12 @@ fn check(subject: &Subject<'_>, name: &str, component: &Component, found: &mut F
     }
     let backups = subject.backups_of(name);
     let restorable = || backups.iter().filter(|(_, policy)| policy.kind != BackupKind::Replica);
-    if restorable().any(|(_, policy)| moves_all_the_time(policy)) {
+    if let Some((wal, policy)) = restorable().find(|(_, policy)| moves_all_the_time(policy)) {
+        let silent = policy.kind == BackupKind::Wal && policy.on.is_none();
+        let alone = restorable().filter(|(_, policy)| moves_all_the_time(policy)).count() == 1;
+        if silent && alone {
+            unstated(subject, name, component, wal, policy, found);
+        }
         return;
     }
     let fastest = restorable()
@@ -107,6 +112,49 @@ fn check(subject: &Subject<'_>, name: &str, component: &Component, found: &mut F
         }));
     }
     found.push(draft);
+}
+
+/// WAL of which the plan does not say how often it leaves the server.
+fn unstated(
+    subject: &Subject<'_>,
+    name: &str,
+    component: &Component,
+    wal: &str,
+    policy: &BackupPolicy,
+    found: &mut Findings,
+) {
+    let figures = subject.rpo_of(name, component);
+    let Some(rpo) = tightest(&figures) else { return };
+    let Some(allowed) = rpo.figure.value().map(|value| length::least(*value)) else {
+        return;
+    };
+    found.push(
+        Draft::new(
+            name,
+            format!(
+                "an RPO of {} rests on WAL whose interval the plan does not give",
+                rpo.figure
+            ),
+        )
+        .because(format!(
+            "WAL leaves the server when a segment is full or archive_timeout is over; a quiet database fills none, and \
+                 the default is no timeout. Without {wal} the next restorable point is that of the slower backups."
+        ))
+        .advice(format!(
+            "say how often WAL leaves the server, at least every {}",
+            length::words(allowed)
+        ))
+        .assumes(format!("nothing else ships the WAL within {}", length::words(allowed)))
+        .shows(subject.placed(rpo))
+        .shows(subject.backup(wal, policy))
+        .shows_all(
+            subject
+                .backups_of(name)
+                .iter()
+                .filter(|(_, policy)| policy.every.is_some())
+                .map(|(name, policy)| subject.backup(name, policy)),
+        ),
+    );
 }
 
 /// Whether the restorable point follows the data: WAL without an interval, or a copy on each change.

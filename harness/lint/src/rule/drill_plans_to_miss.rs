@@ -46,7 +46,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         found.push(
             Draft::new(
                 &duty.what,
-                format!("service is back at {} by its own timeline, the RTO is {}", length::words(when), rto.figure),
+                format!(
+                    "service is back at {} by its own timeline, the RTO is {}",
+                    length::words(when),
+                    rto.figure
+                ),
             )
             .because(format!(
                 "{} - {} = {} too late when everything goes as planned.",

@@ -30,7 +30,11 @@ Drill in a copy of production, or announce the drills and take them out of the a
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
     let plan = subject.plan;
-    let whole = listed(&Place::of("availability"), &plan.availability, "availability of the plan");
+    let whole = listed(
+        &Place::of("availability"),
+        &plan.availability,
+        "availability of the plan",
+    );
     let Some((share, budget)) = highest(&whole) else { return };
     let longest = plan
         .rto
@@ -63,22 +67,29 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         let times = (length::YEAR + every / 2) / every.max(1);
         sum = sum.saturating_add(lasts.saturating_mul(times));
         parts.push(format!("{times} x {} ({})", length::words(lasts), duty.what));
-        statements.push(subject.figure(&at.then("every"), figure, &format!("{}, in production, every", duty.what)));
+        statements.push(subject.figure(
+            &at.then("every"),
+            figure,
+            &format!("{}, in production, every", duty.what),
+        ));
     }
     if sum <= budget {
         return;
     }
-    let mut draft = Draft::new(&plan.plan, format!("drills in production take {} a year", length::words(sum)))
-        .because(format!(
-            "{} = {} a year; {} leaves {}.",
-            words::row(parts.iter().map(String::as_str)),
-            length::words(sum),
-            share.figure,
-            length::words(budget)
-        ))
-        .advice("drill in a copy of production, or take announced drills out of the availability")
-        .shows_all(statements)
-        .shows(subject.placed(share));
+    let mut draft = Draft::new(
+        &plan.plan,
+        format!("drills in production take {} a year", length::words(sum)),
+    )
+    .because(format!(
+        "{} = {} a year; {} leaves {}.",
+        words::row(parts.iter().map(String::as_str)),
+        length::words(sum),
+        share.figure,
+        length::words(budget)
+    ))
+    .advice("drill in a copy of production, or take announced drills out of the availability")
+    .shows_all(statements)
+    .shows(subject.placed(share));
     if assumed {
         draft = draft.assumes("a drill whose length the plan does not give lasts as long as the longest RTO");
     }
@@ -118,7 +129,10 @@ mod tests {
             found(RULE, &plan("lasts: 1 h,", "production")),
             ["warn a-plan: drills in production take 12 h a year"]
         );
-        assert_eq!(found(RULE, &plan("", "production")), ["info a-plan: drills in production take 2 d a year"]);
+        assert_eq!(
+            found(RULE, &plan("", "production")),
+            ["info a-plan: drills in production take 2 d a year"]
+        );
     }
 
     #[test]

@@ -50,13 +50,16 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
 
 fn draft(about: &str, text: &str) -> Draft {
     Draft::new(about, "Fernet and AES-256, which cannot both hold")
-        .because(format!("Found: {text}. Fernet encrypts with AES of 128 bits; AES-256 has keys of 256 bits."))
+        .because(format!(
+            "Found: {text}. Fernet encrypts with AES of 128 bits; AES-256 has keys of 256 bits."
+        ))
         .advice("find out which of the two is done, and name that one")
 }
 
 fn both(text: &str) -> bool {
     let text = text.to_lowercase();
-    words::has_word(&text, "fernet") && (text.contains("aes-256") || text.contains("aes256") || text.contains("aes 256"))
+    words::has_word(&text, "fernet")
+        && (text.contains("aes-256") || text.contains("aes256") || text.contains("aes 256"))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(crate) static RULE: Rule = Rule {
     teaches: "\
 An escalation that begins at or after the RTO cannot help to keep it. Held against the tightest RTO of the plan is, in each
 ladder, the second level: the first help that whoever started can get. Later levels may well be for other things than
-recovery, and are left alone.
+recovery, and are left alone; of ladders for classes of incidents only that of the worst class counts.
 
 Silent where the second level begins before the tightest RTO.
 
@@ -46,7 +46,14 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
     let Some(rto) = tightest(&targets) else { return };
     let Some(allowed) = length::of(rto.figure) else { return };
     for ((ladder, severity), levels) in ladders(subject) {
-        let Some((index, second, begins)) = levels.get(1).copied() else { continue };
+        // Only the worst incidents are bound to be as urgent as the tightest RTO.
+        let worst = plan.severities.first().map(|severity| severity.level.as_str());
+        if severity.is_some() && worst.is_some() && severity != worst {
+            continue;
+        }
+        let Some((index, second, begins)) = levels.get(1).copied() else {
+            continue;
+        };
         if begins < allowed {
             continue;
         }
@@ -58,7 +65,12 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         found.push(
             Draft::new(
                 of,
-                format!("{} is called after {}, the RTO is {}", second.who, length::words(begins), rto.figure),
+                format!(
+                    "{} is called after {}, the RTO is {}",
+                    second.who,
+                    length::words(begins),
+                    rto.figure
+                ),
             )
             .because(format!(
                 "{} ({}) begins at {}; {}: {}. The help comes when the target is already missed.",
@@ -68,7 +80,10 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                 rto.of,
                 rto.figure
             ))
-            .advice(format!("let it begin after {} at the latest", length::words(allowed / 2)))
+            .advice(format!(
+                "let it begin after {} at the latest",
+                length::words(allowed / 2)
+            ))
             .shows(subject.statement(
                 Place::of("escalation").then(index).then("from"),
                 format!("{}: {} from {}", second.level, second.who, length::words(begins)),

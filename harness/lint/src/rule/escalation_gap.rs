@@ -36,7 +36,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                 found.push(
                     Draft::new(
                         &about,
-                        format!("nobody is called from {} to {}", length::words(until), length::words(*from)),
+                        format!(
+                            "nobody is called from {} to {}",
+                            length::words(until),
+                            length::words(*from)
+                        ),
                     )
                     .because(format!(
                         "{} ends at {}, {} begins at {}: {} without anybody.",
@@ -54,7 +58,12 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                     ))
                     .shows(subject.statement(
                         Place::of("escalation").then(before_index).then("until"),
-                        format!("{}: {} until {}", before_level.level, before_level.who, length::words(until)),
+                        format!(
+                            "{}: {} until {}",
+                            before_level.level,
+                            before_level.who,
+                            length::words(until)
+                        ),
                         &before_level.place,
                     )),
                 );
@@ -82,7 +91,10 @@ mod tests {
 
     #[test]
     fn two_hours_of_nobody() {
-        assert_eq!(found(RULE, &plan("4 h")), ["error escalation: nobody is called from 2 h to 4 h"]);
+        assert_eq!(
+            found(RULE, &plan("4 h")),
+            ["error escalation: nobody is called from 2 h to 4 h"]
+        );
     }
 
     #[test]

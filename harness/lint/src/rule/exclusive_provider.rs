@@ -28,13 +28,17 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
         let (name, provider) = subject.plan.providers.iter().find(|(_, provider)| provider.exclusive)?;
         Some((*subject, name, provider))
     });
-    let Some((owner, name, provider)) = exclusive else { return };
+    let Some((owner, name, provider)) = exclusive else {
+        return;
+    };
     let title = provider.title.as_deref().unwrap_or(name);
     for subject in company {
         let mut elsewhere = Vec::new();
         for (policy_name, policy) in &subject.plan.backups {
             for (index, place) in policy.places.iter().enumerate() {
-                let Some(store) = subject.plan.stores.get(place) else { continue };
+                let Some(store) = subject.plan.stores.get(place) else {
+                    continue;
+                };
                 let Some(other) = &store.provider else { continue };
                 if other != name {
                     elsewhere.push(subject.statement(
@@ -51,7 +55,10 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
         found.push(
             Draft::new(
                 &subject.plan.plan,
-                format!("{title} is said to be the only one, and {} elsewhere", counted(elsewhere.len())),
+                format!(
+                    "{title} is said to be the only one, and {} elsewhere",
+                    counted(elsewhere.len())
+                ),
             )
             .because("Both cannot be so: either the copies are not there, or the provider is not the only one.")
             .advice("list the providers that really keep backups, or move the copies")
@@ -66,7 +73,11 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
 }
 
 fn counted(copies: usize) -> String {
-    if copies == 1 { "1 copy is".to_owned() } else { format!("{copies} copies are") }
+    if copies == 1 {
+        "1 copy is".to_owned()
+    } else {
+        format!("{copies} copies are")
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,10 @@ Bring the lag well below the RPO and alert on it, or write the RPO that the repl
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
     for (name, disaster) in &subject.plan.disasters {
-        let Some((site_name, site)) = disaster.recovery_site.as_ref().and_then(|site| subject.plan.sites.get_key_value(site))
+        let Some((site_name, site)) = disaster
+            .recovery_site
+            .as_ref()
+            .and_then(|site| subject.plan.sites.get_key_value(site))
         else {
             continue;
         };
@@ -43,19 +46,35 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         let (Some(lag), Some(rpo)) = (length::of(lag_figure), tightest(&figures)) else {
             continue;
         };
-        let Some((written, value)) = rpo.figure.written() else { continue };
+        let Some((written, value)) = rpo.figure.written() else {
+            continue;
+        };
         let allowed = length::least(*value);
         if lag < allowed {
             continue;
         }
         let draft = if lag == allowed && written != Written::Below {
-            Draft::new(name, format!("the replica at {site_name} is {} behind, exactly the RPO", length::words(lag)))
-                .because(format!("{} - {} = 0: any lag beyond the plan's own figure breaks the RPO.", rpo.figure, length::words(lag)))
-                .weighs(Severity::Warn)
+            Draft::new(
+                name,
+                format!(
+                    "the replica at {site_name} is {} behind, exactly the RPO",
+                    length::words(lag)
+                ),
+            )
+            .because(format!(
+                "{} - {} = 0: any lag beyond the plan's own figure breaks the RPO.",
+                rpo.figure,
+                length::words(lag)
+            ))
+            .weighs(Severity::Warn)
         } else {
             Draft::new(
                 name,
-                format!("the replica at {site_name} is {} behind, the RPO allows {}", length::words(lag), rpo.figure),
+                format!(
+                    "the replica at {site_name} is {} behind, the RPO allows {}",
+                    length::words(lag),
+                    rpo.figure
+                ),
             )
             .because(format!(
                 "Failing over loses the lag: {}. Allowed: {}; {} too much.",
@@ -66,7 +85,10 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         };
         found.push(
             draft
-                .advice(format!("bring the lag well below {} and alert on it", length::words(allowed)))
+                .advice(format!(
+                    "bring the lag well below {} and alert on it",
+                    length::words(allowed)
+                ))
                 .shows(subject.placed(rpo))
                 .shows(subject.figure(
                     &Place::of("sites").then(site_name).then("replica_lag"),

@@ -46,25 +46,28 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
         let mut words: Vec<&str> = said.iter().map(|(_, automated)| word(*automated)).collect();
         words.dedup();
         found.push(
-            Draft::new(name, format!("recovered {}", words.join(" in one document, and in another ")))
-                .because("What is automatic is credited no time for people; what is not needs somebody who knows.")
-                .advice("decide which of them it is, and say so in both documents")
-                .shows_all(said.iter().map(|(subject, automated)| {
-                    subject.statement(
-                        Place::of("disasters").then(name).then("automated"),
-                        format!("{name} is recovered {}", word(*automated)),
-                        String::new(),
-                    )
-                })),
+            Draft::new(
+                name,
+                format!("recovered {}", words.join(" in one document, and in another ")),
+            )
+            .because("What is automatic is credited no time for people; what is not needs somebody who knows.")
+            .advice("decide which of them it is, and say so in both documents")
+            .shows_all(said.iter().map(|(subject, automated)| {
+                subject.statement(
+                    Place::of("disasters").then(name).then("automated"),
+                    format!("{name} is recovered {}", word(*automated)),
+                    String::new(),
+                )
+            })),
         );
     }
 }
 
 fn dns(subject: &Subject<'_>, found: &mut Findings) {
     let automatic = subject.plan.sites.iter().find(|(_, site)| {
-        site.failover
-            .as_deref()
-            .is_some_and(|how| words::has_word(how, "dns") && words::has_any(how, &["automatic", "automatically", "itself"]))
+        site.failover.as_deref().is_some_and(|how| {
+            words::has_word(how, "dns") && words::has_any(how, &["automatic", "automatically", "itself"])
+        })
     });
     let Some((site_name, site)) = automatic else { return };
     for (name, disaster) in &subject.plan.disasters {
@@ -122,7 +125,11 @@ mod tests {
 
     #[test]
     fn two_documents_that_automate_differently() {
-        let one = |how: &str| plan(&format!("company: c\ndisasters: {{ loss: {{ title: L, automated: {how} }} }}"));
+        let one = |how: &str| {
+            plan(&format!(
+                "company: c\ndisasters: {{ loss: {{ title: L, automated: {how} }} }}"
+            ))
+        };
         assert_eq!(
             found_in(RULE, &[one("manual"), one("yes")]),
             ["error loss: recovered by people in one document, and in another automatically"]

@@ -65,20 +65,27 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
             continue;
         }
         found.push(
-            Draft::new(name, format!("detection and steps take {}, the RTO is {}", length::words(whole), rto.figure))
-                .because(format!(
-                    "{} ({}) + {} = {}; allowed: {}.",
-                    length::words(detection.least),
-                    detection.words,
-                    length::words(course.most),
+            Draft::new(
+                name,
+                format!(
+                    "detection and steps take {}, the RTO is {}",
                     length::words(whole),
                     rto.figure
-                ))
-                .advice("shorten the steps or look more often, until one mishap fits in as well")
-                .assumes("the steps begin when the alert is raised")
-                .shows(subject.placed(rto))
-                .shows_all(course.statements)
-                .shows_all(detection.statements),
+                ),
+            )
+            .because(format!(
+                "{} ({}) + {} = {}; allowed: {}.",
+                length::words(detection.least),
+                detection.words,
+                length::words(course.most),
+                length::words(whole),
+                rto.figure
+            ))
+            .advice("shorten the steps or look more often, until one mishap fits in as well")
+            .assumes("the steps begin when the alert is raised")
+            .shows(subject.placed(rto))
+            .shows_all(course.statements)
+            .shows_all(detection.statements),
         );
     }
 }
@@ -101,7 +108,10 @@ mod tests {
 
     #[test]
     fn nothing_is_left() {
-        assert_eq!(found(RULE, &plan("30 min", "1 s")), ["warn loss: the steps use up the whole RTO of 30 minutes"]);
+        assert_eq!(
+            found(RULE, &plan("30 min", "1 s")),
+            ["warn loss: the steps use up the whole RTO of 30 minutes"]
+        );
     }
 
     #[test]

@@ -28,14 +28,22 @@ Let the clean-up follow the retention of each class of data, or promise what it 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
     for (name, policy) in &subject.plan.backups {
         let at = Place::of("backups").then(name);
-        let cleanups = listed(&at.then("cleanup"), &policy.cleanup, &format!("clean-up of {name}, older than"));
+        let cleanups = listed(
+            &at.then("cleanup"),
+            &policy.cleanup,
+            &format!("clean-up of {name}, older than"),
+        );
         let Some(cleanup) = cleanups.iter().min_by_key(|placed| length::of(placed.figure)) else {
             continue;
         };
         let Some(limit) = cleanup.figure.value().map(|value| length::most(*value)) else {
             continue;
         };
-        let mut kept = listed(&at.then("retention"), &policy.retention, &format!("retention of {name}"));
+        let mut kept = listed(
+            &at.then("retention"),
+            &policy.retention,
+            &format!("retention of {name}"),
+        );
         for (index, generation) in policy.generations.iter().enumerate() {
             kept.push(crate::subject::Placed {
                 at: at.then("generations").then(index).then("kept"),
@@ -67,11 +75,17 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         }
         if let Some(section) = &policy.kept_forever {
             found.push(
-                Draft::new(name, format!("kept without end on paper, {} in fact", length::words(limit)))
-                    .because(format!("The clean-up removes what is older than {}.", length::words(limit)))
-                    .advice(format!("leave {name} out of the clean-up"))
-                    .shows(subject.statement(at.then("kept_forever"), format!("{name} is kept without end"), section))
-                    .shows(subject.placed(cleanup)),
+                Draft::new(
+                    name,
+                    format!("kept without end on paper, {} in fact", length::words(limit)),
+                )
+                .because(format!(
+                    "The clean-up removes what is older than {}.",
+                    length::words(limit)
+                ))
+                .advice(format!("leave {name} out of the clean-up"))
+                .shows(subject.statement(at.then("kept_forever"), format!("{name} is kept without end"), section))
+                .shows(subject.placed(cleanup)),
             );
         }
     }
@@ -92,7 +106,10 @@ mod tests {
 
     #[test]
     fn a_promise_that_the_clean_up_breaks() {
-        assert_eq!(found(RULE, &plan("90 d")), ["error f: kept 90 days on paper, 30 d in fact"]);
+        assert_eq!(
+            found(RULE, &plan("90 d")),
+            ["error f: kept 90 days on paper, 30 d in fact"]
+        );
         assert_eq!(found(RULE, &plan("6 months")).len(), 1);
     }
 

@@ -17,7 +17,8 @@ An RPO says how much may be lost; only a backup can keep it. A component that ha
 object stores under an RPO of the whole plan, must be named by a backup policy (`of: [...]`). A replica alone is none: it
 repeats a deletion or a corruption as soon as it happens.
 
-External services are left out: their data are not the plan's to back up.
+External services are left out: their data are not the plan's to back up. So is a service that depends on a component with
+a backup: its data are there.
 
 Add a backup policy for the component, or take out the RPO.",
     look: Look::Plan(look),
@@ -31,6 +32,15 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         }
         let backups = subject.backups_of(name);
         if backups.iter().any(|(_, policy)| policy.kind != BackupKind::Replica) {
+            continue;
+        }
+        // What keeps its data in another component is backed up there; whether often enough, `dependency-looser` tells.
+        if !keeps_data
+            && component
+                .depends_on
+                .iter()
+                .any(|one| !subject.backups_of(one).is_empty())
+        {
             continue;
         }
         let figures = subject.rpo_of(name, component);

@@ -39,7 +39,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
             continue;
         };
         for component in &disaster.hits {
-            let database = subject.plan.components.get(component).is_some_and(|one| one.kind == ComponentKind::Database);
+            let database = subject
+                .plan
+                .components
+                .get(component)
+                .is_some_and(|one| one.kind == ComponentKind::Database);
             if !database {
                 continue;
             }
@@ -51,13 +55,19 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
             let fastest = here()
                 .filter_map(|(name, policy)| Some((length::of(policy.every.as_ref()?)?, *name, *policy)))
                 .min_by_key(|(every, name, _)| (*every, *name));
-            let Some((every, policy_name, policy)) = fastest else { continue };
+            let Some((every, policy_name, policy)) = fastest else {
+                continue;
+            };
             if every <= allowed {
                 continue;
             }
             let mut draft = Draft::new(
                 name,
-                format!("{site} gets a backup every {}, the RPO is {}", length::words(every), rpo.figure),
+                format!(
+                    "{site} gets a backup every {}, the RPO is {}",
+                    length::words(every),
+                    rpo.figure
+                ),
             )
             .because(format!(
                 "Worst loss of {component} at {site}: {}; allowed: {}; {} too much.",
@@ -77,7 +87,9 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                 let follows = matches!(policy.kind, BackupKind::Replica | BackupKind::Wal);
                 if follows && policy.places.is_empty() {
                     draft = draft
-                        .assumes(format!("{other} does not reach {site}: the plan does not say where it goes"))
+                        .assumes(format!(
+                            "{other} does not reach {site}: the plan does not say where it goes"
+                        ))
                         .shows(subject.backup(other, policy));
                 }
             }
@@ -103,7 +115,10 @@ mod tests {
 
     #[test]
     fn a_cold_site_is_a_day_behind() {
-        assert_eq!(found(RULE, &plan("")), ["error out: cold gets a backup every 1 d, the RPO is 30 minutes"]);
+        assert_eq!(
+            found(RULE, &plan("")),
+            ["error out: cold gets a backup every 1 d, the RPO is 30 minutes"]
+        );
     }
 
     #[test]

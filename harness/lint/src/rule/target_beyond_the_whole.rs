@@ -32,7 +32,11 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
             .iter()
             .enumerate()
             .filter_map(|(order, subject)| {
-                let figures = if key == "rto" { &subject.plan.rto } else { &subject.plan.rpo };
+                let figures = if key == "rto" {
+                    &subject.plan.rto
+                } else {
+                    &subject.plan.rpo
+                };
                 let figures = listed(&Place::of(key), figures, &format!("{word} of the plan"));
                 tightest(&figures).cloned().map(|placed| (order, placed))
             })
@@ -45,7 +49,15 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
             for (name, component) in &plan.components {
                 let figures = if key == "rto" { &component.rto } else { &component.rpo };
                 let at = Place::of("components").then(name).then(key);
-                compare(company, order, &whole, subject, name, &listed(&at, figures, &format!("{word} of {name}")), found);
+                compare(
+                    company,
+                    order,
+                    &whole,
+                    subject,
+                    name,
+                    &listed(&at, figures, &format!("{word} of {name}")),
+                    found,
+                );
             }
             for (name, disaster) in &plan.disasters {
                 let figures = if key == "rto" { &disaster.rto } else { &disaster.rpo };
@@ -78,18 +90,25 @@ fn compare(
         return;
     }
     let draft = if same {
-        Draft::new(name, format!("{} where the whole promises {}", part.figure, whole.figure))
-            .because(format!(
-                "{}: {}. {}: {}. Exactly {} meets the part and misses the whole.",
-                part.of,
-                part.figure,
-                whole.of,
-                whole.figure,
-                length::words(length)
-            ))
-            .weighs(Severity::Warn)
+        Draft::new(
+            name,
+            format!("{} where the whole promises {}", part.figure, whole.figure),
+        )
+        .because(format!(
+            "{}: {}. {}: {}. Exactly {} meets the part and misses the whole.",
+            part.of,
+            part.figure,
+            whole.of,
+            whole.figure,
+            length::words(length)
+        ))
+        .weighs(Severity::Warn)
     } else {
-        Draft::new(name, format!("{} where the whole promises {}", part.figure, whole.figure)).because(format!(
+        Draft::new(
+            name,
+            format!("{} where the whole promises {}", part.figure, whole.figure),
+        )
+        .because(format!(
             "{}: {}. {}: {}. {} - {} = {} beyond the promise.",
             part.of,
             part.figure,
@@ -102,7 +121,9 @@ fn compare(
     };
     found.push(
         draft
-            .advice(format!("tighten {name}, or say that the figure of the whole does not cover it"))
+            .advice(format!(
+                "tighten {name}, or say that the figure of the whole does not cover it"
+            ))
             .shows(subject.placed(part))
             .shows(company[order].placed(whole)),
     );
@@ -116,8 +137,12 @@ mod tests {
 
     #[test]
     fn a_part_looser_than_the_whole() {
-        let text = "rpo: [{ is: 1 h, where: a }]\ncomponents: { conf: { kind: artefact, rpo: [{ is: 24 h, where: b }] } }";
-        assert_eq!(found(RULE, text), ["error conf: 24 hours where the whole promises 1 hour"]);
+        let text =
+            "rpo: [{ is: 1 h, where: a }]\ncomponents: { conf: { kind: artefact, rpo: [{ is: 24 h, where: b }] } }";
+        assert_eq!(
+            found(RULE, text),
+            ["error conf: 24 hours where the whole promises 1 hour"]
+        );
     }
 
     #[test]
@@ -128,22 +153,25 @@ mod tests {
                  disasters: {{ loss: {{ title: L, automated: manual, rto: [{{ is: 4 h, where: b }}] }} }}"
             )
         };
-        assert_eq!(found(RULE, &text("below")), ["warn loss: 4 hours where the whole promises < 4 hours"]);
+        assert_eq!(
+            found(RULE, &text("below")),
+            ["warn loss: 4 hours where the whole promises < 4 hours"]
+        );
         assert!(found(RULE, &text("is")).is_empty());
     }
 
     #[test]
     fn one_document_binds_the_other() {
         let one = plan("company: c\nrpo: [{ is: 15 min, where: a }]");
-        let other = plan(
-            "company: c\ndisasters: { loss: { title: L, automated: manual, rpo: [{ is: 30 min, where: b }] } }",
-        );
+        let other =
+            plan("company: c\ndisasters: { loss: { title: L, automated: manual, rpo: [{ is: 30 min, where: b }] } }");
         assert_eq!(found_in(RULE, &[one, other]).len(), 1);
     }
 
     #[test]
     fn tighter_parts_are_fine() {
-        let text = "rpo: [{ is: 1 h, where: a }]\ncomponents: { db: { kind: database, rpo: [{ is: 15 min, where: b }] } }";
+        let text =
+            "rpo: [{ is: 1 h, where: a }]\ncomponents: { db: { kind: database, rpo: [{ is: 15 min, where: b }] } }";
         assert!(found(RULE, text).is_empty());
     }
 }

@@ -48,7 +48,10 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
             .filter(|(_, placed)| matches!(placed.figure.written(), Some((Written::Below, _))))
             .count();
         let shown = || -> Vec<Statement> {
-            figures.iter().map(|(order, placed)| company[*order].placed(placed)).collect()
+            figures
+                .iter()
+                .map(|(order, placed)| company[*order].placed(placed))
+                .collect()
         };
         let mut texts: Vec<String> = figures.iter().map(|(_, placed)| placed.figure.to_string()).collect();
         texts.dedup();
@@ -87,7 +90,10 @@ fn gather<'a>(subject: &Subject<'a>, order: usize, targets: &mut Targets<'a>) {
     let mut add = |of: String, at: Place, figures: &'a [_]| {
         if !figures.is_empty() {
             let placed = listed(&at, figures, &of);
-            targets.entry(of).or_default().extend(placed.into_iter().map(|placed| (order, placed)));
+            targets
+                .entry(of)
+                .or_default()
+                .extend(placed.into_iter().map(|placed| (order, placed)));
         }
     };
     for (word, key, figures) in [("RTO", "rto", &plan.rto), ("RPO", "rpo", &plan.rpo)] {

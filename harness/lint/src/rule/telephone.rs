@@ -48,8 +48,14 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
                 .or_else(|| holders.get(&role).copied())
                 .unwrap_or(&contact.role)
                 .to_lowercase();
-            by_number.entry(number).or_default().push((subject, index, contact, position.clone()));
-            by_position.entry(position).or_default().push((subject, index, contact, number));
+            by_number
+                .entry(number)
+                .or_default()
+                .push((subject, index, contact, position.clone()));
+            by_position
+                .entry(position)
+                .or_default()
+                .push((subject, index, contact, number));
         }
     }
     for (number, all) in &by_number {
@@ -65,7 +71,12 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
                 .because("Whoever is called by this number, it is the wrong one for at least one of them.")
                 .advice("find out whose number it is, and keep one list of contacts")
                 .shows_all(all.iter().map(|(subject, index, contact, position)| {
-                    said(subject, *index, contact, &format!("{} ({position}): number ending in {number}", contact.role))
+                    said(
+                        subject,
+                        *index,
+                        contact,
+                        &format!("{} ({position}): number ending in {number}", contact.role),
+                    )
                 })),
             );
         }
@@ -76,12 +87,20 @@ fn look(company: &[&Subject<'_>], found: &mut Findings) {
         numbers.dedup();
         if numbers.len() > 1 {
             found.push(
-                Draft::new(position, format!("has the numbers ending in {}", crate::words::row(numbers)))
-                    .because("One of them may be out of date, and nobody can tell which.")
-                    .advice("find out which number is right, and keep one list of contacts")
-                    .shows_all(all.iter().map(|(subject, index, contact, number)| {
-                        said(subject, *index, contact, &format!("{}: number ending in {number}", contact.role))
-                    })),
+                Draft::new(
+                    position,
+                    format!("has the numbers ending in {}", crate::words::row(numbers)),
+                )
+                .because("One of them may be out of date, and nobody can tell which.")
+                .advice("find out which number is right, and keep one list of contacts")
+                .shows_all(all.iter().map(|(subject, index, contact, number)| {
+                    said(
+                        subject,
+                        *index,
+                        contact,
+                        &format!("{}: number ending in {number}", contact.role),
+                    )
+                })),
             );
         }
     }
@@ -115,7 +134,10 @@ mod tests {
     #[test]
     fn two_numbers_for_one_position() {
         let contacts = "{ role: lead, telephone_ends: '01', where: a }, { role: Lead, telephone_ends: '02', where: b }";
-        assert_eq!(found(RULE, &plan(contacts)), ["warn lead: has the numbers ending in 01 and 02"]);
+        assert_eq!(
+            found(RULE, &plan(contacts)),
+            ["warn lead: has the numbers ending in 01 and 02"]
+        );
     }
 
     #[test]

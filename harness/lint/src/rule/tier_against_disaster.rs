@@ -34,10 +34,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         );
         let Some(rto) = tightest(&figures) else { continue };
         let Some(lasts) = length::of(rto.figure) else { continue };
+        let hit = subject.tiers_hit(disaster);
         let mut broken = Vec::new();
         let mut words = Vec::new();
         for (index, tier) in subject.plan.tiers.iter().enumerate() {
-            if !tier.components.is_empty() && !tier.components.iter().any(|one| disaster.hits.contains(one)) {
+            if !tier.components.is_empty() && !hit.contains(&index) {
                 continue;
             }
             let downtimes = listed(
@@ -51,19 +52,32 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
             };
             if lasts > allowed {
                 broken.push(subject.placed(downtime));
-                words.push(format!("tier {}: {} - {} = {}", tier.level, length::words(lasts), length::words(allowed), length::words(lasts - allowed)));
+                words.push(format!(
+                    "tier {}: {} - {} = {}",
+                    tier.level,
+                    length::words(lasts),
+                    length::words(allowed),
+                    length::words(lasts - allowed)
+                ));
             }
         }
         if broken.is_empty() {
             continue;
         }
-        let tiers = if broken.len() == 1 { "a tier".to_owned() } else { format!("{} tiers", broken.len()) };
+        let tiers = if broken.len() == 1 {
+            "a tier".to_owned()
+        } else {
+            format!("{} tiers", broken.len())
+        };
         found.push(
-            Draft::new(name, format!("an RTO of {} keeps {tiers} down longer than allowed", rto.figure))
-                .because(format!("Too long by, {}.", words.join("; ")))
-                .advice("say for which disasters the downtime of a tier holds, or tighten the RTO")
-                .shows(subject.placed(rto))
-                .shows_all(broken),
+            Draft::new(
+                name,
+                format!("an RTO of {} keeps {tiers} down longer than allowed", rto.figure),
+            )
+            .because(format!("Too long by, {}.", words.join("; ")))
+            .advice("say for which disasters the downtime of a tier holds, or tighten the RTO")
+            .shows(subject.placed(rto))
+            .shows_all(broken),
         );
     }
 }

@@ -45,10 +45,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         if people == 0 {
             continue;
         }
+        let hit = subject.tiers_hit(disaster);
         let mut late = Vec::new();
         let mut words = Vec::new();
         for (index, tier) in subject.plan.tiers.iter().enumerate() {
-            if !tier.components.is_empty() && !tier.components.iter().any(|one| disaster.hits.contains(one)) {
+            if !tier.components.is_empty() && !hit.contains(&index) {
                 continue;
             }
             let downtimes = listed(
@@ -57,7 +58,9 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                 &format!("maximum downtime of tier {}", tier.level),
             );
             let Some(downtime) = tightest(&downtimes) else { continue };
-            let Some(allowed) = length::of(downtime.figure) else { continue };
+            let Some(allowed) = length::of(downtime.figure) else {
+                continue;
+            };
             if allowed < people {
                 late.push(subject.placed(downtime));
                 words.push(format!("tier {} may be down {}", tier.level, downtime.figure));

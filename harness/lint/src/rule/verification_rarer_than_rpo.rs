@@ -30,7 +30,9 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         let Some(figure) = &policy.verified_every else { continue };
         let Some(every) = length::of(figure) else { continue };
         for of in &policy.of {
-            let Some(component) = subject.plan.components.get(of) else { continue };
+            let Some(component) = subject.plan.components.get(of) else {
+                continue;
+            };
             let figures = subject.rpo_of(of, component);
             let Some(rpo) = tightest(&figures) else { continue };
             let Some(allowed) = rpo.figure.value().map(|value| length::least(*value)) else {
@@ -42,7 +44,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
             found.push(
                 Draft::new(
                     of,
-                    format!("the newest verified backup is up to {} old, the RPO is {}", length::words(every), rpo.figure),
+                    format!(
+                        "the newest verified backup is up to {} old, the RPO is {}",
+                        length::words(every),
+                        rpo.figure
+                    ),
                 )
                 .because(format!(
                     "Verified every {}; {} - {} = {} that the RPO does not allow.",

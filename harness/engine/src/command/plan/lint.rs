@@ -5,13 +5,14 @@ use std::time::SystemTime;
 
 use clap::Args;
 use firedrill_core::Plan;
-use firedrill_core::document::Parsed;
+use firedrill_core::document::{Parsed, Source, parse_scenario};
+use firedrill_core::plan::CivilDay;
 use firedrill_lint::{Proof, Report, Severity, explain, unknown_rule};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use crate::cli::{Cli, Color, Format};
 use crate::command::Failure;
-use crate::library;
+use crate::library::{self, SCENARIOS};
 
 /// `firedrill plan lint`
 #[derive(Args, Debug)]
@@ -31,8 +32,8 @@ pub struct Lint {
     #[arg(long, value_name = "SEVERITY", default_value = "error")]
     deny: Severity,
     /// The day that reviews, drills and acceptances are held against; today if not given.
-    #[arg(long, value_name = "YYYY-MM-DD", value_parser = day)]
-    as_of: Option<String>,
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    as_of: Option<CivilDay>,
     /// What a rule finds, why it matters and what to do; no plan is read.
     #[arg(long, value_name = "RULE", conflicts_with = "plans")]
     explain: Option<String>,
@@ -94,20 +95,24 @@ fn handler(color: Color) -> GraphicalReportHandler {
         .with_context_lines(0)
 }
 
-/// The shipped drills that prove a finding.
-pub(crate) fn proofs() -> Result<Vec<Proof>, Failure> {
-    Ok(Vec::new())
-}
-
-fn today() -> String {
-    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
-    now.chars().take("2026-12-07".len()).collect()
-}
-
-fn day(text: &str) -> Result<String, String> {
-    if firedrill_lint::is_day(text) {
-        Ok(text.to_owned())
-    } else {
-        Err(format!("`{text}` is no day: expected one such as 2026-12-07"))
+/// The shipped drills that prove findings, by what their files say.
+fn proofs() -> Result<Vec<Proof>, Failure> {
+    let mut proofs = Vec::new();
+    for shipped in SCENARIOS {
+        let source = Source::new(shipped.path, shipped.text);
+        let scenario = parse_scenario(source)
+            .map_err(|mistakes| Failure::Input(mistakes.into()))?
+            .value;
+        proofs.extend(scenario.proves.iter().map(|proved| Proof::of(shipped.name, proved)));
     }
+    Ok(proofs)
+}
+
+fn today() -> Result<CivilDay, Failure> {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    now.split('T')
+        .next()
+        .unwrap_or("")
+        .parse()
+        .map_err(|error| Failure::Harness(miette::miette!("the clock tells no day ({error}): use --as-of")))
 }
