@@ -253,12 +253,4 @@ fn unbuilt(drill: &Drill, found: &mut Vec<Mistake>) {
             "leave `files` out of `backup`",
         ));
     }
-    if drill.scenario.load.capacity {
-        found.push(Mistake::new(
-            drill.at("load").then("capacity"),
-            "a measurement of capacity, which no drill makes yet",
-            "not built yet",
-            "leave `capacity` out of `load`",
-        ));
-    }
 }

@@ -554,15 +554,6 @@ fn what_is_not_built_yet_is_a_mistake() {
         errors(
             FAILOVER,
             DATABASE,
-            "  application: application\n",
-            "  application: application\n  capacity: true\n"
-        ),
-        ["load.capacity: not built yet"]
-    );
-    assert_eq!(
-        errors(
-            FAILOVER,
-            DATABASE,
             "  store: backups\n",
             "  store: backups\n  files: { every: 1 d }\n"
         ),
