@@ -205,11 +205,13 @@ pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<St
                 tier.impact,
             ));
         }
-        rows.push((
-            format!("tier {level} released"),
-            "the procedure let traffic in",
-            tier.released,
-        ));
+        if tier.released.is_some() {
+            rows.push((
+                format!("tier {level} released"),
+                "the procedure let traffic in",
+                tier.released,
+            ));
+        }
         rows.push((
             format!("tier {level} restored"),
             "served within its thresholds from here on",
