@@ -16,6 +16,7 @@ mod organisation;
 mod outline;
 mod quantity;
 mod references;
+mod rhythm;
 mod site;
 mod soundness;
 mod step;
@@ -30,6 +31,7 @@ pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold, 
 pub use organisation::{Communication, Contact, Demand, DrillDuty, Escalation, Metric, Role, Template, Untargeted};
 pub use outline::Outlined;
 pub use quantity::{Duration, Share, Unit};
+pub use rhythm::{CivilDay, Nth, Period, Position, Rule, TimeOfDay, Weekday, When};
 pub use site::{Site, SitePart};
 pub(crate) use soundness::unfixed;
 pub use step::{Degradation, EmergencyAccess, PlannedAction, PlannedProcedure, PlannedStep, Switched, Takes};

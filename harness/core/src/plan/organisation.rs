@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Duration, Figure, PlannedAction, PlannedStep, Share};
+use super::{CivilDay, Count, Duration, Figure, PlannedAction, PlannedStep, Share, TimeOfDay, When};
 
 /// A level of escalation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +29,7 @@ pub struct Escalation {
     pub place: String,
 }
 
-/// A drill that the plan demands.
+/// A drill, or a review of the plan, that the plan demands. What its text leaves open stays unset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
@@ -37,6 +37,21 @@ pub struct DrillDuty {
     pub what: String,
     #[serde(default)]
     pub every: Option<Figure<Duration>>,
+    /// On which day of the period, where the plan says.
+    #[serde(default)]
+    pub when: Option<When>,
+    /// At what time of that day.
+    #[serde(default)]
+    pub at: Option<TimeOfDay>,
+    /// When it was done last, as the plan says: a day or a month.
+    #[serde(default)]
+    pub last: Option<CivilDay>,
+    /// When it is to be done next, as the plan says.
+    #[serde(default)]
+    pub next: Option<CivilDay>,
+    /// Where it is done: `staging`, `production`, `sandbox`.
+    #[serde(default)]
+    pub environment: Option<String>,
     #[serde(default)]
     pub lasts: Option<Duration>,
     #[serde(default)]

@@ -2,7 +2,8 @@
 
 use super::listing::signs;
 use super::tree::Node;
-use super::{Disaster, Duration, Figure, Plan, ProbeKind, Threshold, Written};
+use super::{Disaster, DrillDuty, Duration, Figure, Plan, ProbeKind, Threshold, Written};
+use crate::calendar::Rhythm;
 use crate::document::{Mistake, Place};
 
 impl Plan {
@@ -52,6 +53,7 @@ impl Plan {
         for (section, duties) in [("drills", &self.drills), ("reviews", &self.reviews)] {
             for (index, duty) in duties.iter().enumerate() {
                 let at = Place::of(section).then(index);
+                found.rhythm(&at, duty);
                 found.limits(&at.then("rto"), &duty.rto);
                 found.limits(&at.then("rpo"), &duty.rpo);
             }
@@ -180,6 +182,31 @@ impl Found {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The calendar of a duty: a rule that names days, and an interval that is none too short for it.
+    fn rhythm(&mut self, at: &Place, duty: &DrillDuty) {
+        let rule = match duty.when.map(|when| when.rule()).transpose() {
+            Ok(rule) => rule,
+            Err(why) => {
+                self.push(Mistake::new(
+                    at.then("when"),
+                    why,
+                    "names no day",
+                    "expected `{ weekday: sunday }`, `{ nth: 1, weekday: monday, of: month }`, `{ position: end, of: \
+                     quarter }`, `{ day: 15 }` or `{ day: 15, month: 3 }`",
+                ));
+                return;
+            }
+        };
+        if let Err(why) = Rhythm::of(duty.every.as_ref().and_then(Figure::value).copied(), rule) {
+            self.push(Mistake::new(
+                at.then("every"),
+                why,
+                "does not fit `when`",
+                "write the interval as the plan does, such as `1 month`, and a rule for a day of such a period",
+            ));
         }
     }
 
