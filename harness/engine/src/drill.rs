@@ -116,6 +116,8 @@ pub struct Drill {
     archive: Option<ArchiveWatch>,
     dumps: Option<Cadence>,
     bases: Option<Cadence>,
+    /// Copies of the application's bucket.
+    copies: Option<Cadence>,
     faults: Vec<Box<dyn Fault>>,
     injected: Vec<usize>,
     digests: Digests,
@@ -152,6 +154,7 @@ impl Drill {
             archive: None,
             dumps: None,
             bases: None,
+            copies: None,
             faults: Vec::new(),
             injected: Vec::new(),
             digests: Digests::default(),
@@ -220,6 +223,7 @@ impl Drill {
         self.archive = None;
         self.dumps = None;
         self.bases = None;
+        self.copies = None;
         let (workload, canary) = {
             let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
             (load.workload.take(), load.canary.take())

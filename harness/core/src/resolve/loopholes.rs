@@ -92,6 +92,8 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             FaultKind::Kill { service } => ("kill", service),
             FaultKind::Pause { service } => ("pause", service),
             FaultKind::LoseData { service } => ("lose_data", service),
+            FaultKind::SpoilData { service, .. } => ("spoil_data", service),
+            FaultKind::SpoilObjects { service, .. } => ("spoil_objects", service),
             // Which of its two ends a link belongs to is not known.
             FaultKind::Cut { .. } | FaultKind::Delay { .. } => continue,
         };
@@ -245,14 +247,6 @@ fn looser(at: Place, written: impl std::fmt::Display, bound: String) -> Mistake 
 
 /// Keys that the engine does not act on: a verdict would seem to cover what was never done.
 fn unbuilt(drill: &Drill, found: &mut Vec<Mistake>) {
-    if drill.scenario.backup.files.is_some() {
-        found.push(Mistake::new(
-            drill.at("backup").then("files"),
-            "copies of the application's bucket, which no drill takes yet",
-            "not built yet",
-            "leave `files` out of `backup`",
-        ));
-    }
     if drill.scenario.load.capacity {
         found.push(Mistake::new(
             drill.at("load").then("capacity"),

@@ -559,15 +559,6 @@ fn what_is_not_built_yet_is_a_mistake() {
         ),
         ["load.capacity: not built yet"]
     );
-    assert_eq!(
-        errors(
-            FAILOVER,
-            DATABASE,
-            "  store: backups\n",
-            "  store: backups\n  files: { every: 1 d }\n"
-        ),
-        ["backup.files: not built yet"]
-    );
 }
 
 #[test]
