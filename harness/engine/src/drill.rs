@@ -3,6 +3,7 @@
 //! What runs is held here, so that wherever a drill ends (at its end, by an error, by Ctrl-C) the same teardown takes
 //! it down. Verdicts are no business of the conductor.
 
+mod capacity;
 mod detect;
 mod disrupt;
 mod prepare;

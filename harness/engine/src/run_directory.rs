@@ -9,6 +9,11 @@ use firedrill_core::evidence::digest::Running;
 use firedrill_core::evidence::{MANIFEST_FILE, Manifest, RUN_FILE, RunFiles, RunInputs};
 use rustix::fs::{Mode, OFlags};
 
+/// Folder of the services' logs in a run directory.
+pub const LOGS: &str = "logs";
+/// Folder of the load's latency histograms.
+pub const HISTOGRAMS: &str = "histograms";
+
 /// Files of a run directory, as core reads them.
 pub struct DirectoryFiles {
     root: PathBuf,

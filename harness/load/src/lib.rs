@@ -14,6 +14,7 @@ mod dispatch;
 mod driven;
 mod error;
 mod final_read;
+mod histograms;
 mod http;
 mod identity;
 mod keyspace;

@@ -18,7 +18,6 @@ pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>) {
     tiers(drill, found);
     rates(drill, found);
     judging(drill, found);
-    unbuilt(drill, found);
 }
 
 /// Components that the disaster hits; `None` where it hits all, or where the plan has no such disaster.
@@ -243,16 +242,4 @@ fn looser(at: Place, written: impl std::fmt::Display, bound: String) -> Mistake 
         "too mild",
         "judge as strictly or more strictly, or leave it out",
     )
-}
-
-/// Keys that the engine does not act on: a verdict would seem to cover what was never done.
-fn unbuilt(drill: &Drill, found: &mut Vec<Mistake>) {
-    if drill.scenario.load.capacity {
-        found.push(Mistake::new(
-            drill.at("load").then("capacity"),
-            "a measurement of capacity, which no drill makes yet",
-            "not built yet",
-            "leave `capacity` out of `load`",
-        ));
-    }
 }

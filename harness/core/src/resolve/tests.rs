@@ -549,19 +549,6 @@ fn a_laxer_tier_and_a_service_without_load_are_mistakes() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_a_mistake() {
-    assert_eq!(
-        errors(
-            FAILOVER,
-            DATABASE,
-            "  application: application\n",
-            "  application: application\n  capacity: true\n"
-        ),
-        ["load.capacity: not built yet"]
-    );
-}
-
-#[test]
 fn what_the_drill_backs_up_beyond_the_plan_is_not_covered() {
     let (_, mended) = terms(TAROT, AS_WRITTEN, Some("wal-shipped"));
     let shipped = "WAL shipping is the scenario's: the plan has no policy for it".to_owned();

@@ -275,16 +275,20 @@ fn interrupts() -> io::Result<tokio::sync::mpsc::Receiver<&'static str>> {
     Ok(receiver)
 }
 
-/// Files below `logs/`, for the closing event. Supervise's own log may still grow when all else is closed: it is
+/// Logs and histograms, for the closing event. Supervise's own log may still grow when all else is closed: it is
 /// covered by the manifest alone.
 fn log_files(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(directory.join("logs"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name != "supervise.log")
-        .map(|name| format!("logs/{name}"))
+    let within = |folder: &'static str| {
+        std::fs::read_dir(directory.join(folder))
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .map(move |name| format!("{folder}/{name}"))
+    };
+    let mut names: Vec<String> = within(run_directory::LOGS)
+        .chain(within(run_directory::HISTOGRAMS))
+        .filter(|name| name != "logs/supervise.log")
         .collect();
     names.sort();
     names

@@ -21,6 +21,7 @@ use firedrill_respond::database::Life;
 use firedrill_respond::{Application, Backups, Monitor, MonitorEndpoints, MonitorSpec, Operated, Team};
 use tokio_postgres::{Client, NoTls};
 
+use super::capacity::Ramp;
 use super::{Drill, DrillError, nanos};
 use crate::archive_watch::ArchiveWatch;
 use crate::stage::{CLIENTS, FILES_BUCKET, MONITOR};
@@ -44,6 +45,7 @@ impl Drill {
         self.load_data().await?;
         self.take_first_backups().await?;
         self.build_faults()?;
+        self.ramp(Ramp::Before).await?;
         self.gather_team().await?;
         self.begin_load().await?;
         self.inject_conditions().await
@@ -548,7 +550,7 @@ impl Drill {
         u16::try_from(at).unwrap_or(u16::MAX)
     }
 
-    fn class_of(&self, service: &str, role: Role) -> Class {
+    pub(super) fn class_of(&self, service: &str, role: Role) -> Class {
         let tiers = &self.scenario().tiers;
         let level = tiers
             .iter()
@@ -579,7 +581,7 @@ impl Drill {
             .collect()
     }
 
-    fn clients_client(&self) -> Result<Arc<dyn firedrill_load::Client>, DrillError> {
+    pub(super) fn clients_client(&self) -> Result<Arc<dyn firedrill_load::Client>, DrillError> {
         let address = self
             .stage()?
             .address(CLIENTS, &self.scenario().load.application, Route::Primary)?;

@@ -11,12 +11,14 @@ use firedrill_core::resolve::EFFECT_CHECK;
 use firedrill_core::scenario::{Route, Service};
 use firedrill_core::stamp::{Nanos, SECOND, Stamp};
 use firedrill_environment::{Lifecycle, State};
-use firedrill_load::{FinalRead, Objects, Space, TierLive, end_sessions, final_read, incarnation_of, now};
+use firedrill_load::{FinalRead, Objects, Space, TierLive, Totals, end_sessions, final_read, incarnation_of, now};
 
+use super::capacity::Ramp;
 use super::{Drill, DrillError};
 use crate::application_status::{ApplicationStatus, status};
 use crate::check::constraints::BusinessRule;
 use crate::check::{CHECK_MAX, Checked, amcheck, constraints, static_tables};
+use crate::run_directory::HISTOGRAMS;
 use crate::stage::CLIENTS;
 
 /// Longer is not waited for a service that does not come back.
@@ -30,7 +32,11 @@ impl Drill {
     /// `ended` is when the procedure ended.
     pub(super) async fn validate(&mut self, ended: Nanos) -> Result<(), DrillError> {
         self.wait_for_service(ended).await?;
+        let serves = self.all_good();
         self.stop_load().await?;
+        if serves {
+            self.ramp(Ramp::After).await?;
+        }
         if let Some(serving) = self.find_serving().await {
             self.read_and_check(&serving).await?;
         } else {
@@ -119,12 +125,20 @@ impl Drill {
         }
         self.recorder.record(Stamp::new(early, now()), Event::LoadStopped {});
         if let Some(workload) = workload {
-            workload.stop().await?;
+            self.keep_histograms("clients", &workload.stop().await?)?;
         }
         if let Some(canary) = canary {
-            canary.stop().await?;
+            self.keep_histograms("canary", &canary.stop().await?)?;
         }
         Ok(())
+    }
+
+    fn keep_histograms(&self, name: &str, totals: &Totals) -> Result<(), DrillError> {
+        let folder = self.script.directory.join(HISTOGRAMS);
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::File::create_new(folder.join(format!("{name}.hlog"))))
+            .and_then(|mut file| totals.write_histograms(&mut file))
+            .map_err(|error| DrillError::Recorder(format!("the histograms cannot be written: {error}")))
     }
 
     async fn application_status(&self) -> Result<ApplicationStatus, DrillError> {
