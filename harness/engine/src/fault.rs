@@ -1,6 +1,7 @@
 //! Faults: how something is broken, proved broken and healed. One file per family. A fault is built from the
 //! scenario and the environment's capabilities; it never touches what those do not offer.
 
+pub mod catalogue;
 pub mod data;
 pub mod link;
 pub mod objects;
@@ -44,6 +45,12 @@ pub trait Fault: Send + Sync {
 
     /// Resolved values, for the history.
     fn detail(&self) -> BTreeMap<String, String>;
+
+    /// Takes concrete values that an earlier run recorded in its `detail` (a page, an offset) in place of fresh choices;
+    /// returns the names of those it took. A fault that chooses nothing takes nothing.
+    fn recall(&mut self, _recorded: &BTreeMap<String, String>) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Breaks it; returns when the effect is asked for, before it is proved.
     async fn inject(&self) -> Result<(), FaultError>;
