@@ -22,7 +22,7 @@ mod steps;
 mod tests;
 mod tiers;
 
-pub use limits::DEFAULT_CHECKS;
+pub use limits::{DEFAULT_CHECKS, EFFECT_CHECK};
 pub use tiers::SAMPLE_SERVICES;
 
 use drill::Drill;

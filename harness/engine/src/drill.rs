@@ -125,6 +125,8 @@ pub struct Drill {
     archive: Option<ArchiveWatch>,
     dumps: Option<Cadence>,
     bases: Option<Cadence>,
+    /// Copies of the application's bucket.
+    copies: Option<Cadence>,
     faults: Vec<Box<dyn Fault>>,
     injected: Vec<usize>,
     digests: Digests,
@@ -161,6 +163,7 @@ impl Drill {
             archive: None,
             dumps: None,
             bases: None,
+            copies: None,
             faults: Vec::new(),
             injected: Vec::new(),
             digests: Digests::default(),
@@ -229,6 +232,7 @@ impl Drill {
         self.archive = None;
         self.dumps = None;
         self.bases = None;
+        self.copies = None;
         let (workload, canary) = {
             let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
             (load.workload.take(), load.canary.take())

@@ -2,13 +2,17 @@
 //! scenario and the environment's capabilities; it never touches what those do not offer.
 
 pub mod catalogue;
+pub mod data;
 pub mod link;
+pub mod objects;
 pub mod service;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use firedrill_environment::Capability;
+use firedrill_environment::{Capability, Connection};
+
+use crate::check::Checked;
 
 /// What a probe of the harness saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,4 +60,10 @@ pub trait Fault: Send + Sync {
 
     /// Ends the fault where that is the harness's to do; lost data stays lost.
     async fn heal(&self) -> Result<(), FaultError>;
+
+    /// What is left of it in the database that serves after the recovery; `None`: it spoils no data.
+    async fn left(&self, serving: &Connection) -> Option<Checked> {
+        let _ = serving;
+        None
+    }
 }

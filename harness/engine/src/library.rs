@@ -51,6 +51,10 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/network-partition.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/wrong-update",
+        "scenarios/samia-tarot-failover/wrong-update.yaml"
+    ),
+    shipped!(
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
     ),

@@ -39,7 +39,7 @@ pub use error::LoadError;
 pub use final_read::{FinalRead, FinalReadReport, Space, SpaceReport, final_read};
 pub use http::HttpClient;
 pub use identity::{SqlConfig, incarnation_of};
-pub use object::{FoundObject, Objects, StoreConfig};
+pub use object::{Bucket, FoundObject, Objects, StoreConfig};
 pub use preload::{PreloadReport, PreloadRows, PreloadSpec, preload, preload_through};
 pub use sessions::end_sessions;
 pub use sink::Sink;

@@ -476,5 +476,6 @@ fn terms() -> Terms {
         assumptions: Vec::new(),
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
+        damage: None,
     }
 }

@@ -20,6 +20,7 @@ mod integrity;
 mod key;
 mod lives;
 mod loss;
+mod remedy;
 mod restoration;
 mod rpo;
 pub mod series;
@@ -99,6 +100,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(detection::finding(&facts, &mut about_plan));
     findings.push(service::recovery(&facts, &overall));
     findings.extend(integrity);
+    findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
     if !spoiled.is_empty() {

@@ -18,7 +18,6 @@ pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>) {
     tiers(drill, found);
     rates(drill, found);
     judging(drill, found);
-    unbuilt(drill, found);
 }
 
 /// Components that the disaster hits; `None` where it hits all, or where the plan has no such disaster.
@@ -92,6 +91,8 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             FaultKind::Kill { service } => ("kill", service),
             FaultKind::Pause { service } => ("pause", service),
             FaultKind::LoseData { service } => ("lose_data", service),
+            FaultKind::SpoilData { service, .. } => ("spoil_data", service),
+            FaultKind::SpoilObjects { service, .. } => ("spoil_objects", service),
             FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
                 if !link.iter().any(|name| is_hit(drill, name, &hits)) {
                     let key = if matches!(fault.inject, FaultKind::Cut { .. }) {
@@ -282,16 +283,4 @@ fn looser(at: Place, written: impl std::fmt::Display, bound: String) -> Mistake 
         "too mild",
         "judge as strictly or more strictly, or leave it out",
     )
-}
-
-/// Keys that the engine does not act on: a verdict would seem to cover what was never done.
-fn unbuilt(drill: &Drill, found: &mut Vec<Mistake>) {
-    if drill.scenario.backup.files.is_some() {
-        found.push(Mistake::new(
-            drill.at("backup").then("files"),
-            "copies of the application's bucket, which no drill takes yet",
-            "not built yet",
-            "leave `files` out of `backup`",
-        ));
-    }
 }

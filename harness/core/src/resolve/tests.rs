@@ -574,19 +574,6 @@ fn a_laxer_tier_and_a_service_without_load_are_mistakes() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_a_mistake() {
-    assert_eq!(
-        errors(
-            FAILOVER,
-            DATABASE,
-            "  store: backups\n",
-            "  store: backups\n  files: { every: 1 d }\n"
-        ),
-        ["backup.files: not built yet"]
-    );
-}
-
-#[test]
 fn what_the_drill_backs_up_beyond_the_plan_is_not_covered() {
     let (_, mended) = terms(TAROT, AS_WRITTEN, Some("wal-shipped"));
     let shipped = "WAL shipping is the scenario's: the plan has no policy for it".to_owned();

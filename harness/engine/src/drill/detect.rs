@@ -8,7 +8,7 @@ use firedrill_core::stamp::{Nanos, SECOND};
 use firedrill_core::terms::DetectorTerm;
 use firedrill_load::now;
 
-use super::{Drill, DrillError};
+use super::{Drill, DrillError, nanos, sleep_until};
 
 /// A monitor that has been silent for this long of drill time stays silent.
 const SILENCE_MAX: Nanos = 120 * SECOND;
@@ -17,6 +17,7 @@ impl Drill {
     pub(super) async fn detect_and_decide(&mut self) -> Result<(), DrillError> {
         self.phase(Phase::Detect, Edge::Begun);
         let noticed = self.wait_for_alert().await?;
+        let reported = if noticed { None } else { self.wait_for_report().await? };
         self.phase(Phase::Detect, Edge::Ended);
 
         self.phase(Phase::Decide, Edge::Begun);
@@ -35,10 +36,34 @@ impl Drill {
             if self.script.terms.detector != DetectorTerm::None {
                 self.recorder.record_now(Event::OrderedByHarness {});
             }
-            self.recorder.record_now(Event::Authorised { who: "harness".into() });
+            if let Some(who) = reported {
+                self.recorder.record_now(Event::Declared { who: who.into() });
+                self.recorder.record_now(Event::Authorised { who: who.into() });
+            } else {
+                self.recorder.record_now(Event::Authorised { who: "harness".into() });
+            }
         }
         self.phase(Phase::Decide, Edge::Ended);
         Ok(())
+    }
+
+    /// What no alert can tell a person reports, after the time that the scenario gives; who.
+    async fn wait_for_report(&self) -> Result<Option<&'static str>, DrillError> {
+        let after = self
+            .scenario()
+            .faults
+            .iter()
+            .find(|fault| fault.strikes)
+            .and_then(|fault| fault.reported_after);
+        let (Some(after), Some(struck)) = (after, self.struck) else {
+            return Ok(None);
+        };
+        let until = struck.early + self.scaled(nanos(after)?);
+        while now() < until {
+            self.still_recording()?;
+            sleep_until(until.min(now() + SECOND / 2)).await;
+        }
+        Ok(Some("a person who met the damage"))
     }
 
     /// Whether the monitor raised an alert of a kind that the fault can cause.

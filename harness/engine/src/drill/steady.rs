@@ -153,6 +153,10 @@ impl Drill {
         if let Some(cadence) = &backup.base {
             self.bases = Some(self.begin_cadence(cadence, Kind::Base)?);
         }
+        if let Some(cadence) = &backup.files {
+            let bucket = self.files_bucket()?;
+            self.copies = Some(self.begin_cadence(cadence, Kind::Files(bucket))?);
+        }
         Ok(())
     }
 
@@ -161,13 +165,17 @@ impl Drill {
         let config = self
             .stage()?
             .repository(&self.backup_store()?, None, self.archive_prefix())?;
+        let component = match &kind {
+            Kind::Files(_) => self.files_component(),
+            Kind::Base | Kind::Dump(_) => self.component.clone(),
+        };
         Ok(Cadence::start(Schedule {
             kind,
             repository: firedrill_backup::Repository::open(&config)?,
             database: self.own_database(&self.database)?,
             every: Duration::from_nanos(every.unsigned_abs()),
             first: self.steady_from + every,
-            component: self.component.clone(),
+            component,
             recorder: self.recorder.clone(),
         }))
     }

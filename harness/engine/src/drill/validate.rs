@@ -7,12 +7,11 @@ use std::time::Duration;
 use firedrill_app::INTEGRITY_QUERIES;
 use firedrill_backup::{BaseBackupOptions, Repository};
 use firedrill_core::event::{Coverage, Edge, Event};
+use firedrill_core::resolve::EFFECT_CHECK;
 use firedrill_core::scenario::{Route, Service};
 use firedrill_core::stamp::{Nanos, SECOND, Stamp};
 use firedrill_environment::{Lifecycle, State};
-use firedrill_load::{
-    FinalRead, Objects, Space, StoreConfig, TierLive, Totals, end_sessions, final_read, incarnation_of, now,
-};
+use firedrill_load::{FinalRead, Objects, Space, TierLive, Totals, end_sessions, final_read, incarnation_of, now};
 
 use super::capacity::Ramp;
 use super::{Drill, DrillError};
@@ -20,7 +19,7 @@ use crate::application_status::{ApplicationStatus, status};
 use crate::check::constraints::BusinessRule;
 use crate::check::{CHECK_MAX, Checked, amcheck, constraints, static_tables};
 use crate::run_directory::HISTOGRAMS;
-use crate::stage::{CLIENTS, FILES_BUCKET};
+use crate::stage::CLIENTS;
 
 /// Longer is not waited for a service that does not come back.
 const WAIT_OUT_MAX: Nanos = 180 * SECOND;
@@ -295,16 +294,10 @@ impl Drill {
         let Some(store) = &application.store else {
             return Ok(None);
         };
-        let host = stage.store(store)?;
-        let Some(address) = host.address() else { return Ok(None) };
-        let config = StoreConfig {
-            endpoint: format!("http://{address}"),
-            bucket: FILES_BUCKET.into(),
-            access_key: host.access_key().to_owned(),
-            secret_key: host.secret_key().reveal().to_owned(),
-            region: host.region().to_owned(),
-        };
-        Ok(Some(config.open()?))
+        if stage.store(store)?.address().is_none() {
+            return Ok(None);
+        }
+        Ok(Some(stage.files_store(store)?.open()?))
     }
 
     async fn check(&self, serving: &str) -> Result<(), DrillError> {
@@ -324,8 +317,23 @@ impl Drill {
             self.page_checksums(serving, &client).await
         })
         .await;
+        self.fault_effect(serving).await?;
         self.ask("journey", serving, async |_| self.journey().await).await;
         self.still_recording()
+    }
+
+    /// Whether anything is left of what the striking fault did to data.
+    async fn fault_effect(&self, serving: &str) -> Result<(), DrillError> {
+        let connection = self.stage()?.direct(serving)?;
+        for index in &self.injected {
+            if self.scenario().faults[*index].strikes {
+                let early = now();
+                if let Some(checked) = self.faults[*index].left(&connection).await {
+                    self.checked(early, EFFECT_CHECK, checked);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Runs one check in a session of its own, within its deadline.

@@ -111,6 +111,45 @@ catalogue! {
         healing: Healing::Harness,
         samples: &[("", "{ delay: { link: [application, database], by: 1 s } }")],
     },
+    SpoilData => Entry {
+        name: "spoil_data",
+        family: "data",
+        needs: &[Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[
+            (
+                "wrong update",
+                "{ spoil_data: { service: database, table: bookings, how: wrong_update } }",
+            ),
+            (
+                "delete",
+                "{ spoil_data: { service: database, table: bookings, how: delete, share: 50 % } }",
+            ),
+            ("drop", "{ spoil_data: { service: database, table: bookings, how: drop } }"),
+            ("truncate", "{ spoil_data: { service: database, table: bookings, how: truncate } }"),
+            (
+                "bad migration",
+                "{ spoil_data: { service: database, table: bookings, how: bad_migration } }",
+            ),
+            ("encrypt", "{ spoil_data: { service: database, table: bookings, how: encrypt } }"),
+            (
+                "skewed index",
+                "{ spoil_data: { service: database, table: bookings, how: skew_index } }",
+            ),
+        ],
+    },
+    SpoilObjects => Entry {
+        name: "spoil_objects",
+        family: "objects",
+        needs: &[Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[
+            ("altered", "{ spoil_objects: { service: files, how: altered } }"),
+            ("missing", "{ spoil_objects: { service: files, how: missing } }"),
+            ("swapped", "{ spoil_objects: { service: files, how: swapped } }"),
+            ("older", "{ spoil_objects: { service: files, how: older, count: 2 } }"),
+        ],
+    },
 }
 
 /// A fault of the catalogue in the small environment: what a drill with it is played from.
