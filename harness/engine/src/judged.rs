@@ -57,6 +57,8 @@ pub struct JudgedRun {
     pub judged: Judged,
     /// Digests of the files as they lie there.
     pub digests: BTreeMap<String, String>,
+    /// The history has its closing event; without one the run was cut short.
+    pub closed: bool,
 }
 
 impl JudgedRun {
@@ -95,6 +97,7 @@ impl JudgedRun {
             digests,
             ..
         } = evidence;
+        let closed = history.closed.is_some();
         let judged = judge(
             &inputs.run,
             &inputs.terms,
@@ -106,6 +109,7 @@ impl JudgedRun {
             inputs,
             judged,
             digests,
+            closed,
         }
     }
 

@@ -208,6 +208,10 @@ fn story(event: &Event) -> Option<String> {
             kind,
             raised: true,
         } => format!("alert    {rule} ({kind})"),
+        Event::Rate { rate: 1 } => {
+            "clock    times are of the drill; from here the plan's clock keeps their pace".into()
+        }
+        Event::Rate { rate } => format!("clock    from here the plan's clock runs {rate} times as fast"),
         Event::Credit { plan, what } => format!("credit   {} for people: {what}", words(*plan)),
         Event::OrderedByHarness {} => "alert    none came; the harness orders the recovery".into(),
         Event::RecoveryTarget { rule, value, .. } => format!("target   {rule}: {value}"),
