@@ -204,6 +204,9 @@ pub struct Terms {
     pub stand_ins: Vec<StandIn>,
     /// What the drill does not cover, in words.
     pub not_covered: Vec<String>,
+    /// Values that were put in place of the scenario's own for this run, with what stood there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
 }
 
 /// One thing of the plan and what played its part.

@@ -42,6 +42,7 @@ fn inputs() -> RunInputs {
             assumptions: Vec::new(),
             stand_ins: Vec::new(),
             not_covered: Vec::new(),
+            altered: Vec::new(),
         },
         seed: u64::MAX,
         environment: "local".into(),

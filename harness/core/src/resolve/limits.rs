@@ -194,6 +194,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         assumptions: scope::assumptions(drill),
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),
+        altered: Vec::new(),
     }
 }
 

@@ -31,6 +31,7 @@ impl Drill {
             .map(|fault| build(stage, &fault.name, &fault.inject))
             .collect::<Result<_, _>>()?;
         self.faults = faults;
+        self.recall();
         Ok(())
     }
 

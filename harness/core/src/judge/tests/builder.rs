@@ -112,6 +112,7 @@ fn terms() -> Terms {
         assumptions: Vec::new(),
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
+        altered: Vec::new(),
     }
 }
 
