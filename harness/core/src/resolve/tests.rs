@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{examine, resolve};
 use crate::document::{Mistakes, Parsed, Severity, Source, parse_plan, parse_scenario};
-use crate::plan::{Duration, Figure, Metric, Plan, Share, Unit};
+use crate::plan::{Duration, Plan, Share, Unit};
 use crate::scenario::Scenario;
 use crate::stamp::{HOUR, MINUTE, SECOND};
 use crate::terms::{Comparator, DetectorTerm, Status, Terms};
