@@ -164,6 +164,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         stand_ins: terms.stand_ins.clone(),
         assumptions: terms.assumptions.clone(),
         not_covered,
+        altered: course::altered(&facts),
         sealed_by_another,
         program,
         findings,
@@ -333,7 +334,12 @@ fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
     } else {
         "no human time credited".to_owned()
     };
-    format!("{word} {size}, {tool}, {people}")
+    let altered = if course::altered(facts).is_empty() {
+        ""
+    } else {
+        ", altered for this run"
+    };
+    format!("{word} {size}, {tool}, {people}{altered}")
 }
 
 /// The outage as parts per thousand of what the yearly availability allows; its upper bound, rounded up.

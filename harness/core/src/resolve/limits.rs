@@ -29,7 +29,13 @@ pub(super) const ERRORS_PPM: u32 = 50_000;
 pub(super) fn rto(drill: &Drill) -> Vec<Limit> {
     let own = drill.disaster().into_iter().flat_map(|disaster| &disaster.rto);
     let parts = hit_components(drill).flat_map(|(_, component)| &component.rto);
-    tiers::distinct(own.chain(parts).chain(&drill.plan.rto))
+    let classes = drill
+        .plan
+        .tiers
+        .iter()
+        .filter(|tier| hit_components(drill).any(|(name, _)| tier.components.contains(name)))
+        .flat_map(|tier| &tier.rto);
+    tiers::distinct(own.chain(parts).chain(classes).chain(&drill.plan.rto))
 }
 
 /// Every distinct RPO that holds for a component: none unless the disaster hits it.
@@ -180,7 +186,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         disaster: scenario.disaster.clone(),
         rto,
         components,
-        order: !plan.tiers.is_empty() && tiers.len() > 1,
+        order: tiers.len() > 1 && plan.tiers.iter().any(tiers::is_ordered),
         tiers,
         detector,
         automated: disaster.is_some_and(|disaster| disaster.automated == Automation::Yes),
@@ -199,6 +205,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),
         damage: drill.striking().and_then(|fault| fault.inject.damage()),
+        altered: Vec::new(),
     }
 }
 
@@ -223,7 +230,8 @@ fn component(drill: &Drill, name: &str) -> ComponentTerm {
     let domain = match kind {
         Some(ComponentKind::Objects) => Domain::Key,
         Some(ComponentKind::Artefact) => Domain::Artefact,
-        Some(ComponentKind::Database | ComponentKind::Service | ComponentKind::External) | None => Domain::Store,
+        Some(ComponentKind::Database | ComponentKind::Service | ComponentKind::Secret | ComponentKind::External)
+        | None => Domain::Store,
     };
     let backed_up = scope::component_backed_up(drill) == Some(name);
     let moving = match domain {

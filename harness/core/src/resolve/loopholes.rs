@@ -1,7 +1,7 @@
 //! What would let a drill pass that has not earned it: a scenario may ask more than its plan, never less.
 
 use crate::document::{Mistake, Place, listed};
-use crate::plan::{Duration, Share};
+use crate::plan::{ComponentKind, Duration, Share};
 use crate::scenario::{Action, FaultKind, Service};
 use crate::stamp::{Nanos, SECOND};
 
@@ -93,16 +93,37 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             FaultKind::LoseData { service } => ("lose_data", service),
             FaultKind::SpoilData { service, .. } => ("spoil_data", service),
             FaultKind::SpoilObjects { service, .. } => ("spoil_objects", service),
-            // Which of its two ends a link belongs to is not known.
-            FaultKind::Cut { .. } | FaultKind::Delay { .. } => continue,
+            FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
+                if !link.iter().any(|name| is_hit(drill, name, &hits)) {
+                    let key = if matches!(fault.inject, FaultKind::Cut { .. }) {
+                        "cut"
+                    } else {
+                        "delay"
+                    };
+                    found.push(Mistake::new(
+                        drill.at("faults").then(index).then("inject").then(key).then("link"),
+                        format!(
+                            "the fault strikes the link from `{}` to `{}`, neither of which the disaster `{}` hits: it hits {}",
+                            link[0],
+                            link[1],
+                            drill.scenario.disaster,
+                            listed(&hits)
+                        ),
+                        "not what the disaster hits",
+                        "strike a link to a service that holds what the disaster hits, or drill another disaster",
+                    ));
+                }
+                continue;
+            }
         };
         let component = match drill.scenario.services.get(name) {
             Some(Service::Postgres(held)) => held.component.as_deref(),
             Some(Service::S3(held)) => held.component.as_deref(),
-            // An application stands for no component.
-            Some(Service::Application(_)) | None => continue,
+            Some(Service::Application(_)) => None,
+            // Told as an unknown name.
+            None => continue,
         };
-        if component.is_some_and(|component| hits.contains(&component)) {
+        if is_hit(drill, name, &hits) {
             continue;
         }
         let holds = match component {
@@ -119,6 +140,26 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             "not what the disaster hits",
             "strike a service that holds what the disaster hits, or drill another disaster",
         ));
+    }
+}
+
+/// Whether a service is what the disaster hits: it holds such a component, or it is an application and the disaster hits
+/// a service of the plan.
+fn is_hit(drill: &Drill, name: &str, hits: &[&str]) -> bool {
+    match drill.scenario.services.get(name) {
+        Some(Service::Postgres(held)) => held
+            .component
+            .as_deref()
+            .is_some_and(|component| hits.contains(&component)),
+        Some(Service::S3(held)) => held
+            .component
+            .as_deref()
+            .is_some_and(|component| hits.contains(&component)),
+        Some(Service::Application(_)) => hits.iter().any(|component| {
+            let component = drill.plan.components.get(*component);
+            component.is_some_and(|component| component.kind == ComponentKind::Service)
+        }),
+        None => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{Mistake, Place};
+use crate::document::{Mistake, Place, listed};
 use crate::plan::{Duration, unfixed};
 use crate::scenario::{DataHarm, Detector, FaultKind, Scenario, Service, Strike};
 use crate::stamp::{MINUTE, Nanos, SECOND};
@@ -348,6 +348,9 @@ fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
                 "name the kinds of alert, or write `detector: none` if no plan could notice",
             ));
         }
+        if let Some(Detector::Alerts(kinds)) = &fault.detector {
+            raised(drill, found, &at.then("detector").then("alerts"), kinds);
+        }
         if let Some(after) = fault.reported_after {
             let at = at.then("reported_after");
             fixed(found, &at, after);
@@ -368,6 +371,32 @@ fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
             "none with `strikes: true`",
             "RTO and RPO count from the fault that strikes: set `strikes: true` on one",
         ));
+    }
+}
+
+/// Kinds of alert that a scenario waits for must be kinds that the plan can raise.
+fn raised(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kinds: &[String]) {
+    let mut known: Vec<&str> = drill
+        .plan
+        .monitoring
+        .alerts
+        .values()
+        .map(|rule| rule.kind.as_str())
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    for (index, kind) in kinds.iter().enumerate() {
+        if !known.contains(&kind.as_str()) {
+            found.push(Mistake::new(
+                at.then(index),
+                format!("no alert of the plan is of kind `{kind}`"),
+                "never raised",
+                format!(
+                    "name what its rules raise: {}; or write `detector: none` if no plan could notice",
+                    listed(&known)
+                ),
+            ));
+        }
     }
 }
 
