@@ -24,7 +24,7 @@ pub struct Listed {
 }
 
 /// Keys whose values are times, lengths or ranks although they are written without a comparator.
-const BARE: [&str; 10] = [
+const BARE: [&str; 9] = [
     "from", "until", "takes", "lasts", "at", "last", "next", "order", "priority",
 ];
 
