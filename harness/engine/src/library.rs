@@ -63,6 +63,7 @@ pub const SCENARIOS: &[Shipped] = &[
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
     ),
+    shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
 ];
 
 /// A scenario with its plan, both as their files say.
