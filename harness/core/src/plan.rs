@@ -168,9 +168,6 @@ pub struct Document {
     /// A day or a month.
     #[serde(default)]
     pub updated: Option<CivilDay>,
-    /// When the document is to be gone over next.
-    #[serde(default)]
-    pub next_review: Option<CivilDay>,
     #[serde(default)]
     pub owner: Option<String>,
     #[serde(default)]

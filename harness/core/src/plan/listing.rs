@@ -24,17 +24,8 @@ pub struct Listed {
 }
 
 /// Keys whose values are times, lengths or ranks although they are written without a comparator.
-const BARE: [&str; 10] = [
-    "from",
-    "until",
-    "takes",
-    "lasts",
-    "at",
-    "last",
-    "next",
-    "order",
-    "priority",
-    "next_review",
+const BARE: &[&str] = &[
+    "from", "until", "takes", "lasts", "at", "last", "next", "order", "priority", "updated",
 ];
 
 impl Plan {
