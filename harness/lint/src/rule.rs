@@ -155,6 +155,7 @@ pub static RULES: &[&Rule] = &[
     &drill_plans_to_miss::RULE,
     &drills_break_availability::RULE,
     &escalation_after_rto::RULE,
+    &failback::TIER,
     &lag_uses_up_rpo::RULE,
     &no_margin::RULE,
     &restore_collides_with_backup::RULE,

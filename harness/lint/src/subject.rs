@@ -22,6 +22,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) today: Date,
     /// Backup policies by component: gathered once, so that no rule searches all policies for each component.
     backups: BTreeMap<&'a str, Vec<(&'a str, &'a BackupPolicy)>>,
+    /// Disasters that are recovered at home, by what they hit.
+    hit_by: BTreeMap<&'a str, Vec<(&'a str, &'a Disaster)>>,
     /// Indexes of tiers by component.
     tiers: BTreeMap<&'a str, Vec<usize>>,
 }
@@ -43,6 +45,19 @@ impl<'a> Subject<'a> {
                 backups.entry(component).or_default().push((name.as_str(), policy));
             }
         }
+        let mut hit_by: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for (name, disaster) in &parsed.value.disasters {
+            let site = disaster
+                .recovery_site
+                .as_ref()
+                .and_then(|site| parsed.value.sites.get(site));
+            let role = site.map(|site| site.role.to_lowercase()).unwrap_or_default();
+            if !disaster.rpo.is_empty() && (site.is_none() || role.contains("production") || role.contains("primary")) {
+                for hit in &disaster.hits {
+                    hit_by.entry(hit).or_default().push((name.as_str(), disaster));
+                }
+            }
+        }
         let mut tiers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, tier) in parsed.value.tiers.iter().enumerate() {
             for component in &tier.components {
@@ -54,6 +69,7 @@ impl<'a> Subject<'a> {
             plan: &parsed.value,
             today,
             backups,
+            hit_by,
             tiers,
         }
     }
@@ -106,18 +122,27 @@ impl<'a> Subject<'a> {
         self.figure(&placed.at, placed.figure, &placed.of)
     }
 
-    /// The RPO figures that bind a component: its own, else the plan's.
+    /// The RPO figures that bind a component: its own, else the plan's, else those of the disasters that hit it and are
+    /// recovered at home (elsewhere a replica may keep them).
     pub(crate) fn rpo_of(&self, name: &str, component: &'a Component) -> Vec<Placed<'a, Duration>> {
         let own = listed(
             &Place::of("components").then(name).then("rpo"),
             &component.rpo,
             &format!("RPO of {name}"),
         );
-        if own.is_empty() {
-            listed(&Place::of("rpo"), &self.plan.rpo, "RPO of the plan")
-        } else {
-            own
+        if !own.is_empty() {
+            return own;
         }
+        let whole = listed(&Place::of("rpo"), &self.plan.rpo, "RPO of the plan");
+        if !whole.is_empty() {
+            return whole;
+        }
+        let mut after = Vec::new();
+        for (disaster, at_home) in self.hit_by.get(name).into_iter().flatten() {
+            let at = Place::of("disasters").then(disaster).then("rpo");
+            after.extend(listed(&at, &at_home.rpo, &format!("RPO after {disaster}")));
+        }
+        after
     }
 
     /// The RTO figures that bind a disaster: its own; else those of what it hits; else the plan's.

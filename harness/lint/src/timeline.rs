@@ -7,6 +7,7 @@ use firedrill_core::stamp::Nanos;
 use crate::finding::Statement;
 use crate::length;
 use crate::subject::Subject;
+use crate::words;
 
 /// What the steps add up to.
 pub(crate) struct Course {
@@ -22,15 +23,26 @@ pub(crate) struct Course {
 ///
 /// Allowances of steps in a row are added up; windows are taken as they are, and what has an allowance and no window
 /// follows them. Of several options one is taken: the longest counts. What is done only under a condition is left out:
-/// the plan may be right without it.
+/// the plan may be right without it. So is what tells people.
 pub(crate) fn of(subject: &Subject<'_>, name: &str, disaster: &Disaster) -> Option<Course> {
     let at = Place::of("disasters").then(name).then("steps");
     reckon(subject, &at, &disaster.steps)
 }
 
+/// Telling people is no part of recovering: its deadline may well lie days later.
+fn tells(what: &str) -> bool {
+    words::has_any(
+        what,
+        &["notify", "notification", "tell", "inform", "communicate", "report"],
+    )
+}
+
 /// The same for any list of steps.
 pub(crate) fn reckon(subject: &Subject<'_>, at: &Place, steps: &[PlannedStep]) -> Option<Course> {
-    let sure = || steps.iter().enumerate().filter(|(_, step)| step.only_if.is_none());
+    let sure = || {
+        let recovers = |step: &PlannedStep| step.only_if.is_none() && !tells(&step.what);
+        steps.iter().enumerate().filter(move |(_, step)| recovers(step))
+    };
     let window = sure()
         .filter(|(_, step)| step.option.is_none() || step.takes.is_none())
         .filter_map(|(index, step)| Some((index, step, length::most(step.until?))))

@@ -1,9 +1,9 @@
 //! A target without an alert that guards it, or with one that wakes too late.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use firedrill_core::document::Place;
-use firedrill_core::plan::{ProbeKind, Threshold, Watched};
+use firedrill_core::plan::{ProbeKind, Threshold, Watched, Written};
 
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings, Statement};
@@ -21,7 +21,8 @@ lets a target of 0.1 % be missed for ever without a word: everything between the
 
 A target is guarded by the alerts and watched figures on the same thing: the same words, or a response time by a response
 time and an error rate by an error rate. The tightest of them counts. Silent where it is at least as tight as the target,
-and where nothing guards the target (see `target-without-alert`).
+where nothing guards the target (see
+`target-without-alert`), and for targets that are a least.
 
 Tighten the alert to the target, or write the target that is really guarded.",
     look: Look::Plan(look),
@@ -35,8 +36,9 @@ pub(crate) static UNGUARDED: Rule = Rule {
     teaches: "\
 A figure that the service is to keep to, with nothing that tells when it does not, is found out by users.
 
-A target is guarded by an alert or a watched figure on the same thing (see `alert-looser-than-target`). Targets without a
-figure are left out.
+A target is guarded by an alert or a watched figure on the same thing (see `alert-looser-than-target`), by something watched
+without a figure that shares a word with it, and by its own words if they say that it alerts. Targets without a figure are left
+out.
 
 Add an alert at the target's figure, or take the target out.",
     look: Look::Plan(look_unguarded),
@@ -51,7 +53,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         let Some((guard, statement)) = all.tightest(target, aimed.unit) else {
             continue;
         };
-        if guard <= aimed.size {
+        if aimed.least || guard <= aimed.size {
             continue;
         }
         found.push(
@@ -76,7 +78,7 @@ fn look_unguarded(subject: &Subject<'_>, found: &mut Findings) {
         let Some(aimed) = value(target.figure.as_ref()) else {
             continue;
         };
-        if all.tightest(target, aimed.unit).is_some() {
+        if all.tightest(target, aimed.unit).is_some() || all.watches(target) {
             continue;
         }
         found.push(
@@ -124,6 +126,8 @@ enum Unit {
 
 struct Value {
     unit: Unit,
+    /// The figure is a least, not a most.
+    least: bool,
     size: i64,
     text: String,
 }
@@ -132,11 +136,13 @@ fn value(figure: Option<&Threshold>) -> Option<Value> {
     match figure? {
         Threshold::Share(figure) => Some(Value {
             unit: Unit::Share,
+            least: matches!(figure.written()?.0, Written::Above | Written::AtLeast),
             size: i64::from(figure.value()?.ppm),
             text: figure.to_string(),
         }),
         Threshold::Duration(figure) => Some(Value {
             unit: Unit::Time,
+            least: matches!(figure.written()?.0, Written::Above | Written::AtLeast),
             size: crate::length::of(figure)?,
             text: figure.to_string(),
         }),
@@ -155,6 +161,8 @@ struct Guard<'a> {
 struct Guards<'a> {
     all: Vec<Guard<'a>>,
     by_word: HashMap<(Unit, String), Vec<usize>>,
+    /// Telling words of what is watched without a figure.
+    figureless: HashSet<String>,
 }
 
 impl<'a> Guards<'a> {
@@ -164,6 +172,7 @@ impl<'a> Guards<'a> {
         let mut guards = Guards {
             all: Vec::new(),
             by_word: HashMap::new(),
+            figureless: HashSet::new(),
         };
         for (name, rule) in &monitoring.alerts {
             let probe = monitoring.checks.get(&rule.check).map(|check| &check.probe);
@@ -179,6 +188,7 @@ impl<'a> Guards<'a> {
         let mut tightest: BTreeMap<(&str, Option<&str>), (i64, usize, &'a Watched)> = BTreeMap::new();
         for (index, watched) in monitoring.watched.iter().enumerate() {
             let Some(found) = value(watched.figure.as_ref()) else {
+                guards.figureless.extend(telling(&watched.what));
                 continue;
             };
             let entry = tightest
@@ -224,7 +234,10 @@ impl<'a> Guards<'a> {
         figure: Option<&Threshold>,
         says: &str,
     ) {
-        let Some(found) = value(figure) else { return };
+        // What wakes below a figure guards no target that is a most.
+        let Some(found) = value(figure).filter(|found| found.least) else {
+            return;
+        };
         let statement = match figure {
             Some(Threshold::Share(figure)) => subject.figure(&at.then("share"), figure, says),
             Some(Threshold::Duration(figure)) => subject.figure(&at.then("duration"), figure, says),
@@ -247,6 +260,14 @@ impl<'a> Guards<'a> {
             size,
             statement,
         });
+    }
+
+    /// Whether something without a figure is about the target, or the target itself says that it alerts.
+    fn watches(&self, target: &Watched) -> bool {
+        let words = telling(&target.what);
+        words
+            .iter()
+            .any(|word| word == "alert" || self.figureless.contains(word))
     }
 
     /// The tightest guard of a target.

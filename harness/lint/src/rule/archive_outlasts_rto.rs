@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use firedrill_core::document::Place;
-use firedrill_core::plan::Disaster;
+use firedrill_core::plan::{Disaster, DrillDuty};
 use firedrill_core::stamp::{HOUR, Nanos};
 
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings, Statement};
 use crate::length;
 use crate::severity::Severity;
-use crate::subject::{Subject, tightest};
+use crate::subject::{Subject, listed, tightest};
 use crate::words;
 
 pub(crate) static RULE: Rule = Rule {
@@ -25,13 +25,15 @@ S3 Glacier Flexible Retrieval takes 3 to 5 hours, from Deep Archive up to 12; on
 Held against the RTO of disasters that hit what lies there (or that are recovered at the site that holds it) is the
 `retrieval` of the store; where the plan gives none, the longest of the standard retrieval, which is an assumption and makes
 it an `info`. Instant retrieval is no archive in this sense. Silent where another copy lies elsewhere than in an archive at
-the same site.
+the same site. Drills that say that they start a cold site are held against the archives of
+that site.
 
 Keep one copy where it can be read at once, or pay for expedited retrieval and drill it.",
     look: Look::Plan(look),
 };
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
+    look_drills(subject, found);
     let plan = subject.plan;
     for (name, disaster) in &plan.disasters {
         let figures = subject.rto_of(name, disaster);
@@ -76,6 +78,72 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
     }
 }
 
+/// Drills that start a cold site whose data lie in an archive.
+fn look_drills(subject: &Subject<'_>, found: &mut Findings) {
+    let cold: Vec<_> = subject
+        .plan
+        .sites
+        .iter()
+        .filter(|(_, site)| words::has_word(&site.role, "cold"))
+        .flat_map(|(name, site)| {
+            site.parts
+                .iter()
+                .map(move |(part_name, part)| (name, site, part_name, part))
+        })
+        .filter_map(|(name, site, part_name, part)| Some((name, site, part_name, part, retrieval(&part.what)?)))
+        .collect();
+    let Some((name, site, part_name, part, takes)) = cold.into_iter().max_by_key(|(_, _, _, _, takes)| *takes) else {
+        return;
+    };
+    for (index, duty) in subject.plan.drills.iter().enumerate() {
+        let figures = listed(
+            &Place::of("drills").then(index).then("rto"),
+            &duty.rto,
+            &format!("RTO of {}", duty.what),
+        );
+        let Some(rto) = tightest(&figures) else { continue };
+        let Some(allowed) = length::of(rto.figure).filter(|_| starts_cold(duty)) else {
+            continue;
+        };
+        if takes < allowed {
+            continue;
+        }
+        found.push(
+            Draft::new(
+                &duty.what,
+                format!(
+                    "{part_name} of {name} is readable after {}, the RTO is {}",
+                    length::words(takes),
+                    rto.figure
+                ),
+            )
+            .because(format!(
+                "{} - {} = {} too late before the restore begins.",
+                length::words(takes),
+                length::words(allowed),
+                length::words(takes - allowed)
+            ))
+            .advice("keep one copy where it can be read at once, or pay for expedited retrieval and drill it")
+            .assumes(format!(
+                "standard retrieval, up to {}: the plan does not say which is paid for",
+                length::words(takes)
+            ))
+            .shows(subject.placed(rto))
+            .shows(subject.statement(
+                Place::of("sites").then(name).then("parts").then(part_name).then("what"),
+                format!("{part_name} at {name}: {}", part.what),
+                &site.place,
+            )),
+        );
+    }
+}
+
+/// Whether a drill says that it starts a cold site.
+pub(super) fn starts_cold(duty: &DrillDuty) -> bool {
+    let cold = |text: &str| words::has_word(text, "cold");
+    cold(&duty.what) || duty.objective.as_deref().is_some_and(cold) || duty.timeline.iter().any(|step| cold(&step.what))
+}
+
 /// The retrieval that the disaster waits for: of backups that lie in archives only, or of the archive at its site.
 fn slowest(subject: &Subject<'_>, disaster: &Disaster) -> Option<(Nanos, bool, Vec<Statement>)> {
     let plan = subject.plan;
@@ -91,12 +159,12 @@ fn slowest(subject: &Subject<'_>, disaster: &Disaster) -> Option<(Nanos, bool, V
         for (policy_name, policy) in subject.backups_of(hit) {
             for (index, place) in policy.places.iter().enumerate() {
                 let store = plan.stores.get(place);
-                let class = store.and_then(|store| store.class.as_deref()).unwrap_or(place);
+                let class = store.and_then(|store| store.class.as_deref()).unwrap_or("");
+                let class = &format!("{place} {class}");
                 let stated = store.and_then(|store| store.retrieval.as_ref()).and_then(length::of);
                 let takes = stated.or_else(|| retrieval(class)).unwrap_or(0);
                 let at = Place::of("backups").then(policy_name).then("places").then(index);
-                let statements =
-                    vec![subject.statement(at, format!("{hit} is kept at {place}: {class}"), &policy.place)];
+                let statements = vec![subject.statement(at, format!("{hit} is kept at {place}"), &policy.place)];
                 if fastest.as_ref().is_none_or(|(known, _, _)| takes < *known) {
                     fastest = Some((takes, stated.is_none(), statements));
                 }

@@ -50,26 +50,28 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
             .any(|when| words::has_any(when, &["otherwise", "else", "anything", "any", "none"]))
     });
     if !without.is_empty() && !otherwise && !reached.is_empty() {
-        found.push(
-            Draft::new(
-                &plan.plan,
-                format!(
-                    "the decision matrix leads to {} of {} disasters",
-                    reached.len(),
-                    plan.disasters.len()
-                ),
-            )
-            .because(format!(
-                "No branch for {}; and none for everything else.",
-                words::row(without.iter().copied())
-            ))
-            .advice("add a branch for each disaster, and one for everything else")
-            .shows_all(plan.decisions.iter().enumerate().map(|(index, decision)| {
-                let at = Place::of("decisions").then(index).then("then");
-                subject.statement(at, format!("branch: {}", decision.when.join(" and ")), &decision.place)
-            }))
-            .shows_all(without.iter().map(|name| subject.disaster(name))),
-        );
+        let mut draft = Draft::new(
+            &plan.plan,
+            format!(
+                "the decision matrix leads to {} of {} disasters",
+                reached.len(),
+                plan.disasters.len()
+            ),
+        )
+        .because(format!(
+            "No branch for {}; and none for everything else.",
+            words::row(without.iter().copied())
+        ))
+        .advice("add a branch for each disaster, and one for everything else")
+        .shows_all(plan.decisions.iter().enumerate().map(|(index, decision)| {
+            let at = Place::of("decisions").then(index).then("then");
+            subject.statement(at, format!("branch: {}", decision.when.join(" and ")), &decision.place)
+        }))
+        .shows_all(without.iter().map(|name| subject.disaster(name)));
+        if plan.decisions.iter().any(|decision| decision.disaster.is_none()) {
+            draft = draft.assumes("branches that name no disaster lead to none of these");
+        }
+        found.push(draft);
     }
     let mut begun: BTreeMap<&str, usize> = BTreeMap::new();
     for first in plan.decisions.iter().filter_map(|decision| decision.when.first()) {

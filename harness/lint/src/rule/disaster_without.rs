@@ -178,13 +178,9 @@ fn look_drill(subject: &Subject<'_>, found: &mut Findings) {
                     "simulation",
                     "exercise",
                     "gameday",
-                    "drill",
                     "continuity",
                     "procedures",
-                    "rebuild",
-                    "failover",
-                    "rollback",
-                    "restore",
+                    "dr",
                 ],
             )
         })

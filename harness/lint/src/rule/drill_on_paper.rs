@@ -61,7 +61,7 @@ pub(crate) static PRODUCTION: Rule = Rule {
     name: "drill-in-production",
     class: Class::Coverage,
     severity: Severity::Warn,
-    title: "A drill that breaks production",
+    title: "Drills that are held in production",
     teaches: "\
 A drill in production is an outage if it goes wrong, and it goes wrong exactly when the plan is wrong, which is what it is to
 find out. Mature teams do so on purpose; a plan should then say what limits the damage and who may stop it.
@@ -191,6 +191,8 @@ fn look_dry(subject: &Subject<'_>, found: &mut Findings) {
 }
 
 fn look_production(subject: &Subject<'_>, found: &mut Findings) {
+    let mut names = Vec::new();
+    let mut statements = Vec::new();
     for (index, duty) in subject.plan.drills.iter().enumerate() {
         if !in_production(duty) {
             continue;
@@ -213,13 +215,20 @@ fn look_production(subject: &Subject<'_>, found: &mut Findings) {
                 (at, format!("{}, with a command for production", duty.what))
             }
         };
-        found.push(
-            Draft::new(&duty.what, "breaks production on purpose")
-                .because("If the recovery does not work, which is what the drill is to find out, the drill is a disaster.")
-                .advice("drill in a copy first, and in production only what has passed there, with a stop that somebody holds")
-                .shows(subject.statement(at, says, &duty.place)),
-        );
+        names.push(duty.what.as_str());
+        statements.push(subject.statement(at, says, &duty.place));
     }
+    if names.is_empty() {
+        return;
+    }
+    found.push(
+        Draft::new(&subject.plan.plan, format!("held in production: {}", words::row(names)))
+            .because("If something does not work, which is what a drill is to find out, the drill is a disaster.")
+            .advice(
+                "drill in a copy first, and in production only what has passed there, with a stop that somebody holds",
+            )
+            .shows_all(statements),
+    );
 }
 
 #[cfg(test)]
@@ -287,7 +296,7 @@ mod tests {
         let rule = "drill-in-production";
         assert_eq!(
             found(rule, &plan("environment: production,")),
-            ["warn simulation: breaks production on purpose"]
+            ["warn a-plan: held in production: simulation"]
         );
         assert_eq!(
             found(

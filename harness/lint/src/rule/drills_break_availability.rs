@@ -21,7 +21,8 @@ A drill in production is an outage with a date. If the drills of a year, each as
 as the plan's longest RTO, which is an assumption), take more than the availability allows, the plan breaks its own target
 without any disaster.
 
-Counted are duties whose `environment`, or whose command as written, says production, with their interval over 365 days.
+Counted are duties whose `environment`, or whose command as written, says production and whose name says that it takes something away (a
+simulation, failover, drill, outage), with their interval over 365 days.
 Silent where the plan states no availability, and where they fit.
 
 Drill in a copy of production, or announce the drills and take them out of the availability.",
@@ -48,7 +49,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
     let mut assumed = false;
     for (index, duty) in plan.drills.iter().enumerate() {
         let at = Place::of("drills").then(index);
-        if !in_production(duty) {
+        if !in_production(duty) || !interrupts(&duty.what) {
             continue;
         }
         let (Some(every), Some(figure)) = (duty.every.as_ref().and_then(length::of), &duty.every) else {
@@ -94,6 +95,25 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         draft = draft.assumes("a drill whose length the plan does not give lasts as long as the longest RTO");
     }
     found.push(draft);
+}
+
+/// Whether a drill takes something away: talking and verifying do not.
+fn interrupts(what: &str) -> bool {
+    words::has_any(
+        what,
+        &[
+            "simulation",
+            "failover",
+            "drill",
+            "exercise",
+            "corruption",
+            "outage",
+            "rollback",
+            "restore",
+            "rebuild",
+            "gameday",
+        ],
+    )
 }
 
 /// Whether a duty is done in production, by its own statement or by a command as written.

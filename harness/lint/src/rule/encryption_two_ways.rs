@@ -1,6 +1,9 @@
 //! Encryption named in two ways that cannot both hold.
 
+use std::collections::BTreeMap;
+
 use firedrill_core::document::Place;
+use firedrill_core::plan::BackupPolicy;
 
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings};
@@ -25,16 +28,22 @@ Find out which of the two is done, and name that one.",
 };
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
+    let mut by_text: BTreeMap<&str, Vec<(&String, &BackupPolicy)>> = BTreeMap::new();
     for (name, policy) in &subject.plan.backups {
-        if let Some(encryption) = &policy.encryption
-            && both(encryption)
-        {
-            found.push(draft(name, encryption).shows(subject.statement(
-                Place::of("backups").then(name).then("encryption"),
-                format!("encryption of backup {name}: {encryption}"),
-                &policy.place,
-            )));
+        if let Some(encryption) = policy.encryption.as_deref().filter(|text| both(text)) {
+            by_text.entry(encryption).or_default().push((name, policy));
         }
+    }
+    for (encryption, policies) in by_text {
+        found.push(
+            draft(policies[0].0, encryption).shows_all(policies.iter().map(|(name, policy)| {
+                subject.statement(
+                    Place::of("backups").then(name).then("encryption"),
+                    format!("encryption of backup {name}: {encryption}"),
+                    &policy.place,
+                )
+            })),
+        );
     }
     for (index, demand) in subject.plan.compliance.iter().enumerate() {
         let whole = format!("{} {}", demand.what, demand.standards.join(" "));

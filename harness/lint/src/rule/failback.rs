@@ -5,8 +5,9 @@ use firedrill_core::document::Place;
 use super::restore_reads_no_backup::short;
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings};
+use crate::length;
 use crate::severity::Severity;
-use crate::subject::{Subject, commands};
+use crate::subject::{Subject, commands, listed, tightest};
 use crate::words;
 
 pub(crate) static MISSING: Rule = Rule {
@@ -39,6 +40,22 @@ of these steps, or the whole, has a window or an allowance.
 
 Give the interruption a length, and say what is done when it is over.",
     look: Look::Plan(look_unbounded),
+};
+
+pub(crate) static TIER: Rule = Rule {
+    name: "failback-outlasts-tier",
+    class: Class::Arithmetic,
+    severity: Severity::Warn,
+    title: "A way back that interrupts longer than a tier may be down",
+    teaches: "\
+The way back interrupts service by a window that the plan gives (`takes`). A tier that may be down for less is broken by the
+repair instead of by the disaster. That a planned window counts as downtime is an assumption, since the plan does not say that it
+does not: an `info`.
+
+Silent where the window is no longer than any tier's maximum, and where a failback step has no allowance.
+
+Bring the urgent tiers home without an interruption, or say that planned windows do not count.",
+    look: Look::Plan(look_tier),
 };
 
 pub(crate) static DRY: Rule = Rule {
@@ -139,6 +156,58 @@ fn look_unbounded(subject: &Subject<'_>, found: &mut Findings) {
     );
 }
 
+fn look_tier(subject: &Subject<'_>, found: &mut Findings) {
+    let plan = subject.plan;
+    let longest = plan
+        .failback
+        .iter()
+        .enumerate()
+        .filter_map(|(index, step)| Some((index, step, length::most(step.takes?.most))))
+        .max_by_key(|(_, _, takes)| *takes);
+    let Some((index, step, takes)) = longest else { return };
+    let mut broken = Vec::new();
+    let mut names = Vec::new();
+    for (tier_index, tier) in plan.tiers.iter().enumerate() {
+        let name = subject.tier_name(tier_index);
+        let at = Place::of("tiers").then(tier_index).then("max_downtime");
+        let downtimes = listed(&at, &tier.max_downtime, &format!("maximum downtime of {name}"));
+        let Some(downtime) = tightest(&downtimes) else { continue };
+        if downtime
+            .figure
+            .value()
+            .is_some_and(|value| length::least(*value) < takes)
+        {
+            broken.push(subject.placed(downtime));
+            names.push(format!("{name} ({})", downtime.figure));
+        }
+    }
+    if broken.is_empty() {
+        return;
+    }
+    let names = words::row(names.iter().map(String::as_str));
+    found.push(
+        Draft::new(
+            "failback",
+            format!(
+                "interrupts for {}, longer than {names} may be down",
+                length::words(takes)
+            ),
+        )
+        .because(format!(
+            "Window of the way back: {}; tiers that may be down for less: {names}.",
+            length::words(takes)
+        ))
+        .advice("bring the urgent tiers home without an interruption, or say that planned windows do not count")
+        .assumes("a planned window counts as downtime")
+        .shows(subject.statement(
+            Place::of("failback").then(index).then("takes"),
+            format!("{}: {}", step.what, length::words(takes)),
+            &step.place,
+        ))
+        .shows_all(broken),
+    );
+}
+
 fn look_dry(subject: &Subject<'_>, found: &mut Findings) {
     let mut lists = vec![(
         "failback".to_owned(),
@@ -227,6 +296,21 @@ mod tests {
             ["warn failback: stops writes, and nothing says for how long"]
         );
         assert!(found(rule, &plan("standby", "{ what: stop writes, takes: 30 min, where: f }")).is_empty());
+    }
+
+    #[test]
+    fn a_repair_that_breaks_a_tier() {
+        let text = |takes: &str| {
+            format!(
+                "tiers: [{{ level: 0, services: [calls], max_downtime: [{{ is: 5 min, where: t }}] }}]\n\
+                 failback: [{{ what: go home, takes: {takes}, where: f }}]"
+            )
+        };
+        assert_eq!(
+            found("failback-outlasts-tier", &text("30 min")),
+            ["info failback: interrupts for 30 min, longer than tier 0 (5 minutes) may be down"]
+        );
+        assert!(found("failback-outlasts-tier", &text("5 min")).is_empty());
     }
 
     #[test]

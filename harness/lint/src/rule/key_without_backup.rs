@@ -9,6 +9,7 @@ use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings, Statement};
 use crate::severity::Severity;
 use crate::subject::Subject;
+use crate::words;
 
 pub(crate) static RULE: Rule = Rule {
     name: "key-without-backup",
@@ -19,7 +20,8 @@ pub(crate) static RULE: Rule = Rule {
 An encrypted backup without its key is noise. A key that lives in an environment variable of the server is lost with the
 server, at the very moment when the backup is needed.
 
-A policy says which components its backups need (`needs`), and those must be in a policy of their own, kept elsewhere. Other
+A policy says which components its backups need (`needs`), and those must be in a policy of their own, kept elsewhere. A key
+that only opens the store can be issued again, by somebody who knows how: a warning. Other
 secrets without a backup are an `info`, since most can be issued again: that is an assumption which deserves a step in the
 procedure.
 
@@ -54,7 +56,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                 .because("If it is lost it must be issued again, and nothing can be reached or read until then.")
                 .advice("back it up apart from what it opens, or write the step that issues it again")
                 .assumes("it cannot be issued again in the time that the plan allows")
-        } else {
+        } else if decrypts(name, component.title.as_deref().unwrap_or("")) {
             Draft::new(
                 name,
                 format!(
@@ -66,9 +68,36 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                 "With the key lost, every backup that it encrypts is lost: the RPO of what they hold has no bound.",
             )
             .advice("keep the key in two places that do not burn together, neither of them the backup")
+        } else {
+            Draft::new(
+                name,
+                format!(
+                    "{} cannot be reached without it, and nothing backs it up",
+                    counted(needing.len())
+                ),
+            )
+            .because("Until somebody issues it again nothing is restored, and no step of the plan says who does.")
+            .advice("back it up apart from what it opens, or write the step that issues it again")
+            .weighs(Severity::Warn)
         };
         found.push(draft.shows(statement).shows_all(needing));
     }
+}
+
+/// Whether backups are encrypted by it, so that nobody can issue it again.
+fn decrypts(name: &str, title: &str) -> bool {
+    let text = format!("{} {title}", name.replace('_', " "));
+    words::has_any(
+        &text,
+        &[
+            "encryption",
+            "encrypted",
+            "encrypts",
+            "decryption",
+            "decrypts",
+            "fernet",
+        ],
+    )
 }
 
 fn counted(policies: usize) -> String {
@@ -85,9 +114,9 @@ mod tests {
 
     const RULE: &str = "key-without-backup";
 
-    fn plan(backups: &str, needs: &str) -> String {
+    fn plan(title: &str, backups: &str, needs: &str) -> String {
         format!(
-            "components: {{ db: {{ kind: database }}, key: {{ kind: secret }} }}\n\
+            "components: {{ db: {{ kind: database }}, key: {{ kind: secret, title: {title} }} }}\n\
              backups: {{ d: {{ of: [db], kind: dump, {needs} where: b }}{backups} }}"
         )
     }
@@ -95,7 +124,7 @@ mod tests {
     #[test]
     fn a_backup_that_nobody_can_read() {
         assert_eq!(
-            found(RULE, &plan("", "needs: [key],")),
+            found(RULE, &plan("encryption key", "", "needs: [key],")),
             ["error key: a backup cannot be read without it, and nothing backs it up"]
         );
         assert_eq!(

@@ -16,8 +16,9 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Error,
     title: "A provider's outage that is recovered with the same provider",
     teaches: "\
-\"Multi-cloud\" is what a plan needs against the outage of a provider: a site that somebody else runs. If all sites of the plan
-belong to one provider, there is nowhere to go.
+\"Multi-cloud\" is what a plan needs against the outage of a provider: a site that somebody else runs. If every standby that the
+plan describes belongs to one provider, and production uses that provider too, there is nowhere to go; a site of which the plan
+gives no more than a name is none.
 
 The provider of a site is that of its parts, else the one whose names of regions it uses (`eu-west-1` is a region of AWS,
 `europe-west1` of Google, `westeurope` of Azure); the latter is an assumption, so the finding is an `info`. Looked at are
@@ -28,32 +29,51 @@ Put one site with another provider, with backups that reach it, or take the disa
 };
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
-    let mut all: BTreeSet<String> = BTreeSet::new();
+    let mut home: BTreeSet<String> = BTreeSet::new();
+    let mut standby: BTreeSet<String> = BTreeSet::new();
     let mut guessed = false;
     let mut statements = Vec::new();
     for (site, held) in &subject.plan.sites {
-        let parts: BTreeSet<String> = held
-            .parts
-            .values()
-            .filter_map(|part| part.provider.as_deref())
-            .map(|provider| root(subject, provider).to_lowercase())
-            .collect();
-        if parts.is_empty() {
+        let role = held.role.to_lowercase();
+        let production = role.contains("production") || role.contains("primary");
+        let mut providers: BTreeSet<String> = BTreeSet::new();
+        let mut said = None;
+        for (part_name, part) in &held.parts {
+            if let Some(provider) = &part.provider {
+                providers.insert(root(subject, provider).to_lowercase());
+                let at = Place::of("sites")
+                    .then(site)
+                    .then("parts")
+                    .then(part_name)
+                    .then("provider");
+                said = said.or(Some(subject.statement(
+                    at,
+                    format!("{part_name} of {site}: {provider}"),
+                    &held.place,
+                )));
+            }
+        }
+        if providers.is_empty() {
             let Some(cloud) = held.region.as_deref().and_then(cloud) else {
                 continue;
             };
             guessed = true;
-            all.insert(cloud.to_owned());
-        } else {
-            all.extend(parts);
+            providers.insert(cloud.to_owned());
+            let at = Place::of("sites").then(site).then("region");
+            let region = held.region.as_deref().unwrap_or("");
+            said = Some(subject.statement(at, format!("site {site}: {region}"), &held.place));
         }
-        statements.push(subject.statement(
-            Place::of("sites").then(site).then("region"),
-            format!("site {site}: {}", held.region.as_deref().unwrap_or("no region")),
-            &held.place,
-        ));
+        if production {
+            home.extend(providers);
+        } else {
+            standby.extend(providers);
+        }
+        statements.extend(said.filter(|_| statements.len() < STATEMENTS_MAX));
     }
-    let Some(only) = all.first().filter(|_| all.len() == 1 && statements.len() > 1) else {
+    let Some(only) = standby
+        .first()
+        .filter(|only| standby.len() == 1 && home.contains(*only))
+    else {
         return;
     };
     for (name, disaster) in &subject.plan.disasters {
@@ -64,18 +84,30 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         if !(title.contains("provider") && title.contains("outage")) {
             continue;
         }
-        let mut draft = Draft::new(name, format!("recovered at {site_name}, and every site is with {only}"))
-            .because(format!(
-                "Sites with a provider: {}; providers: 1. When {only} is out, all of them are.",
-                statements.len()
-            ))
-            .advice("put one site with another provider, and let backups reach it")
-            .shows(subject.statement(
-                Place::of("disasters").then(name).then("recovery_site"),
-                format!("{} is recovered at {site_name}", disaster.title),
-                disaster.place.clone().unwrap_or_default(),
-            ))
-            .shows_all(statements.iter().take(STATEMENTS_MAX).cloned());
+        let mut draft = Draft::new(
+            name,
+            format!("recovered at {site_name}, and every standby that the plan describes is with {only}"),
+        )
+        .because(format!(
+            "Providers of the standby sites: 1 ({only}), which production uses as well. When {only} is out, all of them are."
+        ))
+        .advice("put one site with another provider, and let backups reach it")
+        .shows(subject.statement(
+            Place::of("disasters").then(name).then("recovery_site"),
+            format!("{} is recovered at {site_name}", disaster.title),
+            disaster.place.clone().unwrap_or_default(),
+        ))
+        .shows_all(statements.iter().cloned());
+        if let Some(site) = subject.plan.sites.get(site_name)
+            && site.parts.is_empty()
+            && site.region.is_none()
+        {
+            draft = draft.shows(subject.statement(
+                Place::of("sites").then(site_name).then("role"),
+                format!("of {site_name} the plan gives no more than the name"),
+                &site.place,
+            ));
+        }
         if guessed {
             draft = draft.assumes(format!("regions with such names are those of {only}"));
         }
@@ -111,7 +143,7 @@ mod tests {
 
     fn plan(second: &str) -> String {
         format!(
-            "sites: {{ a: {{ role: p, region: eu-north-1, where: s }}, b: {{ role: s, region: {second}, where: s }} }}\n\
+            "sites: {{ a: {{ role: production, region: eu-north-1, where: s }}, b: {{ role: s, region: {second}, where: s }} }}\n\
              disasters: {{ out: {{ title: Provider outage, automated: manual, recovery_site: b }} }}"
         )
     }

@@ -19,7 +19,7 @@ pub(crate) static RULE: Rule = Rule {
 A component whose backups lie at one place loses all of them with that place: a deleted bucket, a locked account, a provider
 that is down on the same day. Three copies at two places, one of them elsewhere, is the old rule.
 
-Counted are the `places` of all policies of a component that are no replica. A place that by its own name copies across
+Counted are the `places` of all policies of a component, replicas too. A place that by its own name copies across
 regions is more than one. Policies that name no place are left alone.
 
 Add a second place with another provider or account.",
@@ -47,9 +47,6 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         let mut places: BTreeSet<&str> = BTreeSet::new();
         let mut statements = Vec::new();
         for (policy_name, policy) in subject.backups_of(name) {
-            if policy.kind == BackupKind::Replica {
-                continue;
-            }
             for (index, place) in policy.places.iter().enumerate() {
                 places.insert(place);
                 statements.push(subject.statement(
@@ -58,6 +55,13 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                     &policy.place,
                 ));
             }
+        }
+        let replicas = subject
+            .backups_of(name)
+            .iter()
+            .all(|(_, policy)| policy.kind == BackupKind::Replica);
+        if replicas {
+            continue;
         }
         let Some(only) = places.first().filter(|_| places.len() == 1) else {
             continue;

@@ -3,11 +3,13 @@
 use firedrill_core::document::Place;
 use firedrill_core::plan::{BackupKind, ComponentKind};
 
+use super::archive_outlasts_rto::starts_cold;
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings};
 use crate::length;
 use crate::severity::Severity;
 use crate::subject::{Subject, listed, tightest};
+use crate::words;
 
 pub(crate) static RULE: Rule = Rule {
     name: "site-behind-rpo",
@@ -20,13 +22,15 @@ its places runs once a day, up to a day is lost there, however well the other si
 
 Looked at are disasters with a `recovery_site` that a backup policy of a database they hit names as a place, and that holds
 no replica of it. WAL or a replica whose places the plan does not give might reach the site as well: then the finding is an
-`info` that says so.
+`info` that says so. Drills that say that they start a cold site are held against what the plan says of the database there
+(\"restored from a daily backup\").
 
 Ship WAL to that site too, or write the RPO that it can keep.",
     look: Look::Plan(look),
 };
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
+    look_drills(subject, found);
     for (name, disaster) in &subject.plan.disasters {
         let Some(site) = &disaster.recovery_site else { continue };
         let figures = listed(
@@ -98,6 +102,83 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
     }
 }
 
+/// Drills that start a cold site whose database comes, by the plan's own words, from a backup of some interval.
+fn look_drills(subject: &Subject<'_>, found: &mut Findings) {
+    let cold: Vec<_> = subject
+        .plan
+        .sites
+        .iter()
+        .filter(|(_, site)| words::has_word(&site.role, "cold"))
+        .flat_map(|(name, site)| {
+            site.parts
+                .iter()
+                .map(move |(part_name, part)| (name, site, part_name, part))
+        })
+        .filter(|(_, _, part_name, _)| part_name.as_str() == "database")
+        .filter_map(|(name, site, part_name, part)| Some((name, site, part_name, part, interval(&part.what)?)))
+        .collect();
+    let Some((name, site, part_name, part, every)) = cold.first() else {
+        return;
+    };
+    for (index, duty) in subject.plan.drills.iter().enumerate() {
+        let figures = listed(
+            &Place::of("drills").then(index).then("rpo"),
+            &duty.rpo,
+            &format!("RPO of {}", duty.what),
+        );
+        let Some(rpo) = tightest(&figures).filter(|_| starts_cold(duty)) else {
+            continue;
+        };
+        let Some(allowed) = rpo.figure.value().map(|value| length::least(*value)) else {
+            continue;
+        };
+        if *every <= allowed {
+            continue;
+        }
+        found.push(
+            Draft::new(
+                &duty.what,
+                format!(
+                    "{name} is up to {} behind, the RPO is {}",
+                    length::words(*every),
+                    rpo.figure
+                ),
+            )
+            .because(format!(
+                "The database of {name} is {}: up to {} old; allowed: {}; {} too much.",
+                part.what,
+                length::words(*every),
+                rpo.figure,
+                length::words(every - allowed)
+            ))
+            .advice(format!("ship WAL to {name} as well, or write the RPO that it can keep"))
+            .shows(subject.placed(rpo))
+            .shows(subject.statement(
+                Place::of("sites").then(name).then("parts").then(part_name).then("what"),
+                format!("database of {name}: {}", part.what),
+                &site.place,
+            )),
+        );
+    }
+}
+
+/// The interval that a word for backups tells.
+fn interval(what: &str) -> Option<i64> {
+    const DAY: i64 = 24 * firedrill_core::stamp::HOUR;
+    if !words::has_any(what, &["backup", "backups", "dump", "dumps"]) {
+        return None;
+    }
+    [
+        ("hourly", DAY / 24),
+        ("daily", DAY),
+        ("nightly", DAY),
+        ("weekly", 7 * DAY),
+    ]
+    .iter()
+    .find(|(word, _)| words::has_word(what, word))
+    .map(|(_, every)| *every)
+}
+
 #[cfg(test)]
 mod tests {
     use crate::fixture::found;
@@ -125,6 +206,22 @@ mod tests {
     fn wal_that_may_reach_it_makes_it_an_assumption() {
         let wal = ", w: { of: [db], kind: wal, where: w }";
         assert!(found(RULE, &plan(wal))[0].starts_with("info"));
+    }
+
+    #[test]
+    fn a_drill_of_a_cold_site() {
+        let text = |what: &str| {
+            format!(
+                "sites: {{ far: {{ role: cold standby, parts: {{ database: {{ what: {what} }} }}, where: s }} }}\n\
+                 drills: [{{ what: day, objective: start the cold site, rpo: [{{ at_most: 60 min, where: d }}], where: d }}]"
+            )
+        };
+        assert_eq!(
+            found(RULE, &text("restored from a daily backup")),
+            ["error day: far is up to 1 d behind, the RPO is <= 60 minutes"]
+        );
+        assert!(found(RULE, &text("restored from an hourly backup")).is_empty());
+        assert!(found(RULE, &text("a replica")).is_empty());
     }
 
     #[test]

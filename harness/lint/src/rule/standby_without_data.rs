@@ -90,12 +90,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                         .places
                         .iter()
                         .any(|place| plan.stores.get(place).is_none_or(|store| store.region.is_none()));
-                if unknown
-                    && matches!(
-                        policy.kind,
-                        BackupKind::Replica | BackupKind::Wal | BackupKind::Base | BackupKind::Dump
-                    )
-                {
+                if unknown && !matches!(policy.kind, BackupKind::Files | BackupKind::Other) {
                     draft = draft
                         .assumes(format!(
                             "{policy_name} does not reach {name}: the plan does not say where it is"

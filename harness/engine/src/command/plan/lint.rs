@@ -12,6 +12,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use crate::cli::{Cli, Color, Format};
 use crate::command::Failure;
+use crate::command::report::write_out;
 use crate::library::{self, SCENARIOS};
 
 /// `firedrill plan lint`
@@ -46,7 +47,7 @@ pub fn run(arguments: &Lint, cli: &Cli) -> Result<u8, Failure> {
             let (what, help) = unknown_rule(rule);
             Failure::Input(miette::miette!(help = help, "{what}"))
         })?;
-        print!("{text}");
+        write_out(&text)?;
         return Ok(0);
     }
     let mut plans: Vec<Parsed<Plan>> = Vec::new();
@@ -57,10 +58,13 @@ pub fn run(arguments: &Lint, cli: &Cli) -> Result<u8, Failure> {
             plans.push(plan);
         }
     }
-    let as_of = arguments.as_of.clone().unwrap_or_else(today);
+    let as_of = match arguments.as_of {
+        Some(day) => day,
+        None => today()?,
+    };
     let report =
-        firedrill_lint::lint(&plans, &as_of, &proofs()?).map_err(|mistakes| Failure::Input(mistakes.into()))?;
-    println!("{}", rendered(&report, cli)?.trim_end());
+        firedrill_lint::lint(&plans, as_of.last(), &proofs()?).map_err(|mistakes| Failure::Input(mistakes.into()))?;
+    write_out(&format!("{}\n", rendered(&report, cli)?.trim_end()))?;
     Ok(u8::from(report.reaches(arguments.deny)))
 }
 
@@ -113,6 +117,6 @@ fn today() -> Result<CivilDay, Failure> {
     now.split('T')
         .next()
         .unwrap_or("")
-        .parse()
+        .parse::<CivilDay>()
         .map_err(|error| Failure::Harness(miette::miette!("the clock tells no day ({error}): use --as-of")))
 }
