@@ -177,6 +177,13 @@ impl SourceCode for FileView<'_> {
             .saturating_add(after);
         let start = lines.start(first, text);
         let stop = lines.start(last + 1, text);
+        // Without context the column of the span itself is told: the headline of a drawing is made of it.
+        let column = match before {
+            0 => text
+                .get(start..span.offset())
+                .map_or(0, |before| before.chars().count()),
+            _ => 0,
+        };
         let excerpt = text[start..stop].strip_suffix('\n').unwrap_or(&text[start..stop]);
         Ok(Box::new(
             MietteSpanContents::new_named(
@@ -184,7 +191,7 @@ impl SourceCode for FileView<'_> {
                 excerpt.as_bytes(),
                 (start, excerpt.len()).into(),
                 first,
-                0,
+                column,
                 last + 1 - first,
             )
             .with_language("yaml"),

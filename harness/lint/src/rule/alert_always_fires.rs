@@ -19,6 +19,7 @@ pub(crate) static RULE: Rule = Rule {
 The newest backup is as old as the interval between backups just before the next one is made. An alert on that age with
 a threshold below the interval fires in every interval, with nothing broken: with a dump every 6 hours and a threshold of
 15 minutes it fires 5 h 45 min out of 6 h. People learn to look away, and then nobody sees the backup that really failed.
+Silent where the threshold is at least the interval, and where WAL moves the restorable point all the time.
 
 Set the threshold above the interval plus the time that a backup takes, or back up more often; if the threshold is the
 RPO, this alert is right and the interval is wrong (see `backup-rarer-than-rpo`).",

@@ -39,6 +39,7 @@ A figure that the service is to keep to, with nothing that tells when it does no
 A target is guarded by an alert or a watched figure on the same thing (see `alert-looser-than-target`), by something watched
 without a figure that shares a word with it, and by its own words if they say that it alerts. Targets without a figure are left
 out.
+Silent for every target that one of these guards.
 
 Add an alert at the target's figure, or take the target out.",
     look: Look::Plan(look_unguarded),
@@ -180,7 +181,7 @@ impl<'a> Guards<'a> {
             let what = if probe == Some(&ProbeKind::ErrorRate) {
                 "error rate"
             } else {
-                name
+                name.as_str()
             };
             guards.add(subject, &at, what, None, rule.when.as_ref(), &format!("alert {name}"));
         }

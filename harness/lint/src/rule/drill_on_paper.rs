@@ -52,6 +52,7 @@ that cannot be read, the restore that takes too long, the RPO that was missed.
 
 Looked at are drills whose commands have the flag where nothing else of the same drill does the work: commands that report,
 list or document do not count.
+Silent where another command of the same drill does the work.
 
 Run it for real in an isolated environment: that is what firedrill is for.",
     look: Look::Plan(look_dry),

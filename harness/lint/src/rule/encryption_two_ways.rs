@@ -22,6 +22,7 @@ one half signs and the other encrypts. \"AES-256 with Fernet\" therefore names t
 matters when somebody must decrypt a backup with other tools in the night, and when an auditor asks for AES-256.
 
 Looked at are the words of `encryption` of each backup policy and the standards of the plan's demands about backups.
+Silent where only one of the two is named.
 
 Find out which of the two is done, and name that one.",
     look: Look::Plan(look),

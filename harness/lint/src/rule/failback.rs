@@ -70,6 +70,7 @@ and then the step should say so; if the next steps rely on it, they rely on noth
 Looked at are commands of disasters' steps and of the failback. If a later command of the same list does the same without the
 flag, it is an `info`: the finding assumes that somebody takes the first for the real one. A step that says that it rehearses,
 checks or plans is left alone.
+Silent where no command has the flag.
 
 Take the flag out, or call the step what it is.",
     look: Look::Plan(look_dry),

@@ -24,6 +24,7 @@ A policy says which components its backups need (`needs`), and those must be in 
 that only opens the store can be issued again, by somebody who knows how: a warning. Other
 secrets without a backup are an `info`, since most can be issued again: that is an assumption which deserves a step in the
 procedure.
+Silent for a secret that a backup policy names.
 
 Keep the key in two places that do not burn together, neither of them the backup itself, and try it in a drill.",
     look: Look::Plan(look),

@@ -23,6 +23,7 @@ plans of a company automate to different degrees, and a site whose failover is a
 changes DNS by hand.
 
 A step under a condition (`only_if`) is a fallback and no contradiction by itself: a warning.
+Silent where both say the same, and where a plan leaves it open.
 
 Say which of the two it is; if automatic with a fallback, say after how long people step in.",
     look: Look::Company(look),

@@ -23,6 +23,7 @@ gives no more than a name is none.
 The provider of a site is that of its parts, else the one whose names of regions it uses (`eu-west-1` is a region of AWS,
 `europe-west1` of Google, `westeurope` of Azure); the latter is an assumption, so the finding is an `info`. Looked at are
 disasters that are called the outage of a provider and are recovered at a site.
+Silent where one standby is with somebody else.
 
 Put one site with another provider, with backups that reach it, or take the disaster's targets back.",
     look: Look::Plan(look),

@@ -30,6 +30,7 @@ pub(crate) static BLANK: Rule = Rule {
     teaches: "\
 A list of contacts with a place for the number and nothing in it is found out in the night. Listed are contacts marked `blank`:
 the document has the place and not the number.
+Silent where every contact has its number or address.
 
 Fill them in, and let somebody call each number twice a year.",
     look: Look::Plan(look_blank),

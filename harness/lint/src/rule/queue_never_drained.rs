@@ -22,6 +22,7 @@ provider is back, the customer has paid and the money never comes; if it is work
 
 A degradation that switches a queue on must say how it is worked off (`drained_by`), or a step of its disaster must: one that
 drains, flushes, replays or processes. Watching a queue does not empty it. Degradations of the same disasters are one finding.
+Silent where one of them, or a step, works the queue off.
 
 Write the step, and what keeps an entry from being processed twice.",
     look: Look::Plan(look),

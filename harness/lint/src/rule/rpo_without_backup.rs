@@ -19,6 +19,7 @@ repeats a deletion or a corruption as soon as it happens.
 
 External services are left out: their data are not the plan's to back up. So is a service that depends on a component with
 a backup: its data are there.
+Silent for what a policy other than a replica names.
 
 Add a backup policy for the component, or take out the RPO.",
     look: Look::Plan(look),

@@ -21,6 +21,7 @@ that is down on the same day. Three copies at two places, one of them elsewhere,
 
 Counted are the `places` of all policies of a component, replicas too. A place that by its own name copies across
 regions is more than one. Policies that name no place are left alone.
+Silent with two places or more.
 
 Add a second place with another provider or account.",
     look: Look::Plan(look),

@@ -24,6 +24,7 @@ Looked at are disasters with a `recovery_site` that a backup policy of a databas
 no replica of it. WAL or a replica whose places the plan does not give might reach the site as well: then the finding is an
 `info` that says so. Drills that say that they start a cold site are held against what the plan says of the database there
 (\"restored from a daily backup\").
+Silent where what reaches the site is as frequent as the RPO.
 
 Ship WAL to that site too, or write the RPO that it can keep.",
     look: Look::Plan(look),

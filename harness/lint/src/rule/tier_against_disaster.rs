@@ -20,6 +20,7 @@ counts for the people who use the tier.
 
 Of tiers that name their components only those are held against a disaster that hits one of them; tiers that name none are
 taken to hold for every disaster, as the plan states them without exception.
+Silent where every tier may be down as long as the disaster lasts.
 
 Say in the plan which tiers a disaster is recovered for within its RTO, or for which disasters a tier's downtime holds.",
     look: Look::Plan(look),
