@@ -64,7 +64,7 @@ fn one(page: &mut String, report: &Report<'_>, finding: &Finding) {
         );
     }
     if finding.more > 0 {
-        let _ = writeln!(page, "- and {} more statements", finding.more);
+        let _ = writeln!(page, "- and {} more", finding.more);
     }
     for assumption in &finding.assumptions {
         let _ = writeln!(page, "- assumes: {}", escaped(assumption));

@@ -99,7 +99,7 @@ fn help(finding: &Finding) -> String {
     );
     lines.extend(finding.expired.clone());
     if finding.more > 0 {
-        lines.push(format!("{} more statements take part.", finding.more));
+        lines.push(format!("{} more take part.", finding.more));
     }
     lines.join("\n")
 }

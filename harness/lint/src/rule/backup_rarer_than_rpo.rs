@@ -171,6 +171,7 @@ pub(super) fn moves_all_the_time(policy: &BackupPolicy) -> bool {
                 "deploy",
                 "commit",
                 "real-time",
+                "real time",
             ],
         )
     }) || (policy.kind == BackupKind::Wal && policy.every.is_none())
@@ -241,6 +242,11 @@ mod tests {
             (
                 "is: 0 min",
                 "d: { of: [db], kind: other, on: every deployment, where: b }",
+            ),
+            (
+                "is: 1 h",
+                "d: { of: [db], kind: files, every: { is: 6 h, where: b }, where: b }, \
+                 i: { of: [db], kind: files, on: real time, where: b }",
             ),
         ] {
             assert!(found(RULE, &plan(rpo, backups)).is_empty(), "{rpo} {backups}");

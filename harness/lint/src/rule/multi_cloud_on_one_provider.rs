@@ -153,7 +153,7 @@ mod tests {
     fn nowhere_to_go() {
         assert_eq!(
             found(RULE, &plan("us-east-1")),
-            ["info out: recovered at b, and every site is with aws"]
+            ["info out: recovered at b, and every standby that the plan describes is with aws"]
         );
     }
 

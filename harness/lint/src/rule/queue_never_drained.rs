@@ -67,7 +67,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                 format!("{} is filled, and no step empties it", modes[modes.len() - 1].1.flag),
             )
             .because(
-                "Every entry was acknowledged to a customer; without a step that works it off, each of them is lost.",
+                "Every entry was accepted from somebody; without a step that works it off, none of them gets anywhere.",
             )
             .advice("write the step that works the queue off, and what keeps an entry from being processed twice")
             .shows_all(modes.iter().map(|(index, mode)| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use firedrill_core::document::Place;
-use firedrill_core::plan::BackupKind;
+use firedrill_core::plan::{BackupKind, BackupPolicy};
 
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings};
@@ -20,7 +20,8 @@ A component whose backups lie at one place loses all of them with that place: a 
 that is down on the same day. Three copies at two places, one of them elsewhere, is the old rule.
 
 Counted are the `places` of all policies of a component, replicas too. A place that by its own name copies across
-regions is more than one. Policies that name no place are left alone.
+regions is more than one. Silent where a policy of the component
+names no place.
 Silent with two places or more.
 
 Add a second place with another provider or account.",
@@ -56,6 +57,11 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
                     &policy.place,
                 ));
             }
+        }
+        // Where one of them is kept nobody knows: it may be anywhere.
+        let vague = |policy: &BackupPolicy| policy.kind != BackupKind::Replica && policy.places.is_empty();
+        if subject.backups_of(name).iter().any(|(_, policy)| vague(policy)) {
+            continue;
         }
         let replicas = subject
             .backups_of(name)
@@ -166,6 +172,7 @@ mod tests {
     fn one_place() {
         assert_eq!(found("single-copy", &plan("a")), ["warn db: every backup lies at a"]);
         assert!(found("single-copy", &plan("a, b")).is_empty());
+        assert!(found("single-copy", &plan("")).is_empty());
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! A standby site that no copy of the database is said to reach.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_core::document::Place;
-use firedrill_core::plan::{BackupKind, ComponentKind, Disaster};
+use firedrill_core::plan::{BackupKind, BackupPolicy, ComponentKind, Disaster};
 
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings};
 use crate::severity::Severity;
 use crate::subject::Subject;
+use crate::words;
 
 pub(crate) static RULE: Rule = Rule {
     name: "standby-without-data",
@@ -19,13 +20,16 @@ pub(crate) static RULE: Rule = Rule {
 Traffic that is moved to another region finds an application without a database, unless a replica or a backup is there too.
 A database that is replicated between zones of one region stays behind with the region.
 
-Looked at are sites at which a disaster is recovered: one of their parts must be the database, or a backup policy of it must
+Looked at are sites at which a disaster is recovered: one of their parts must be a database, or a backup policy of one must
 name the site, or a store in its region, as a place. A replica or store whose place the plan does not give might be there:
 then the finding is an `info` that says so. Silent for a site that holds a part which is the database.
 
 Say what brings the data there and how far behind they are, or take the site out of the plan.",
     look: Look::Plan(look),
 };
+
+/// Assumptions told of one site.
+const UNKNOWN_MAX: usize = 6;
 
 fn look(subject: &Subject<'_>, found: &mut Findings) {
     let plan = subject.plan;
@@ -34,6 +38,37 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
     for (name, disaster) in &plan.disasters {
         if let Some(site) = &disaster.recovery_site {
             recovered.entry(site).or_insert((name, disaster));
+        }
+    }
+    // Gathered once for all sites: what the databases' copies are said to reach, and what might reach anything.
+    let names: BTreeSet<&str> = plan
+        .components
+        .iter()
+        .filter(|(_, component)| component.kind == ComponentKind::Database)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if names.is_empty() {
+        return;
+    }
+    let known = words::row(names.iter().copied());
+    let mut places: BTreeSet<&str> = BTreeSet::new();
+    let mut regions: BTreeSet<&str> = BTreeSet::new();
+    let mut unknown: Vec<(&str, &BackupPolicy)> = Vec::new();
+    for (policy_name, policy) in names.iter().flat_map(|name| subject.backups_of(name)) {
+        let mut vague = policy.places.is_empty();
+        for place in &policy.places {
+            places.insert(place);
+            match plan.stores.get(place).map(|store| store.region.as_deref()) {
+                Some(Some(region)) => {
+                    regions.insert(region);
+                }
+                Some(None) => vague = true,
+                None => {}
+            }
+        }
+        let moves = !matches!(policy.kind, BackupKind::Files | BackupKind::Other);
+        if vague && moves && unknown.len() < UNKNOWN_MAX {
+            unknown.push((policy_name, policy));
         }
     }
     for (name, site) in &plan.sites {
@@ -48,58 +83,43 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
         {
             continue;
         }
-        for (database, component) in &plan.components {
-            if component.kind != ComponentKind::Database {
-                continue;
-            }
-            let here = site
-                .parts
-                .iter()
-                .any(|(part, held)| part == "database" || held.component.as_ref() == Some(database));
-            let reaches = |place: &String| {
-                place == name
-                    || plan
-                        .stores
-                        .get(place)
-                        .and_then(|store| store.region.as_ref())
-                        .is_some_and(|region| site.region.as_ref() == Some(region))
-            };
-            let backups = subject.backups_of(database);
-            if here || backups.iter().any(|(_, policy)| policy.places.iter().any(reaches)) {
-                continue;
-            }
-            let mut draft = Draft::new(name, format!("{disaster_name} is recovered here, and no copy of {database} is said to be"))
-                .because(format!(
-                    "No part of {name} is {database}, and no backup of it names {name} as a place. The application comes up \
-                     without data."
-                ))
-                .advice(format!("say what brings {database} to {name}, and how far behind it is"))
-                .shows(subject.statement(
-                    Place::of("sites").then(name).then("role"),
-                    format!("site {name}: {}", site.role),
-                    &site.place,
-                ))
-                .shows(subject.statement(
-                    Place::of("disasters").then(disaster_name).then("recovery_site"),
-                    format!("{disaster_name} is recovered at {name}"),
-                    disaster.place.clone().unwrap_or_default(),
-                ));
-            for (policy_name, policy) in backups {
-                let unknown = policy.places.is_empty()
-                    || policy
-                        .places
-                        .iter()
-                        .any(|place| plan.stores.get(place).is_none_or(|store| store.region.is_none()));
-                if unknown && !matches!(policy.kind, BackupKind::Files | BackupKind::Other) {
-                    draft = draft
-                        .assumes(format!(
-                            "{policy_name} does not reach {name}: the plan does not say where it is"
-                        ))
-                        .shows(subject.backup(policy_name, policy));
-                }
-            }
-            found.push(draft);
+        let here = site.parts.iter().any(|(part, held)| {
+            part == "database"
+                || held
+                    .component
+                    .as_deref()
+                    .is_some_and(|component| names.contains(component))
+        });
+        let region = site.region.as_deref();
+        if here || places.contains(name.as_str()) || region.is_some_and(|region| regions.contains(region)) {
+            continue;
         }
+        let mut draft = Draft::new(
+            name,
+            format!("{disaster_name} is recovered here, and no copy of {known} is said to be"),
+        )
+        .because(format!(
+            "No part of {name} is {known}, and no backup of it names {name} as a place. The application comes up without data."
+        ))
+        .advice(format!("say what brings {known} to {name}, and how far behind it is"))
+        .shows(subject.statement(
+            Place::of("sites").then(name).then("role"),
+            format!("site {name}: {}", site.role),
+            &site.place,
+        ))
+        .shows(subject.statement(
+            Place::of("disasters").then(disaster_name).then("recovery_site"),
+            format!("{disaster_name} is recovered at {name}"),
+            disaster.place.clone().unwrap_or_default(),
+        ));
+        for (policy_name, policy) in &unknown {
+            draft = draft
+                .assumes(format!(
+                    "{policy_name} does not reach {name}: the plan does not say where it is"
+                ))
+                .shows(subject.backup(policy_name, policy));
+        }
+        found.push(draft);
     }
 }
 
