@@ -10,6 +10,8 @@ use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::terms::Terms;
 
+mod criteria;
+mod damage;
 mod doubts;
 mod drill;
 mod limits;

@@ -47,12 +47,20 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/database-failure.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/gameday-database-corruption",
+        "scenarios/samia-tarot-failover/gameday-database-corruption.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/network-partition",
         "scenarios/samia-tarot-failover/network-partition.yaml"
     ),
     shipped!(
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
+    ),
+    shipped!(
+        "samia-tarot/newest-backup-corrupt",
+        "scenarios/samia-tarot/newest-backup-corrupt.yaml"
     ),
 ];
 

@@ -143,8 +143,12 @@ impl Plan {
             found.positive(&at.then("every"), &check.every);
             found.positive(&at.then("timeout"), &check.timeout);
             match &check.probe {
-                ProbeKind::DatabaseConnect(component) => {
-                    self.component_into(found, at.then("probe").then("database_connect"), component);
+                ProbeKind::DatabaseConnect(component)
+                | ProbeKind::ChecksumFailures(component)
+                | ProbeKind::DamageInLog(component)
+                | ProbeKind::FailedQueries(component)
+                | ProbeKind::Amcheck(component) => {
+                    self.component_into(found, at.then("probe").then(check.probe.key()), component);
                 }
                 ProbeKind::Http(path) if !path.starts_with('/') => found.push(Mistake::new(
                     at.then("probe").then("http"),
@@ -152,7 +156,7 @@ impl Plan {
                     "no path",
                     "write the path alone, such as `/health`; the application is chosen by the scenario",
                 )),
-                ProbeKind::Http(_) | ProbeKind::ErrorRate | ProbeKind::BackupAge => {}
+                ProbeKind::Http(_) | ProbeKind::ErrorRate | ProbeKind::BackupAge | ProbeKind::BackupVerification => {}
             }
         }
         for (name, rule) in &monitoring.alerts {

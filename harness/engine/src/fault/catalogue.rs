@@ -111,6 +111,61 @@ catalogue! {
         healing: Healing::Harness,
         samples: &[("", "{ delay: { link: [application, database], by: 1 s } }")],
     },
+    DamagePages => Entry {
+        name: "damage_pages",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Harness,
+        samples: &[
+            ("bit flip", "{ damage_pages: { service: database, relation: payments, how: bit_flip, pages: 8 } }"),
+            ("index", "{ damage_pages: { service: database, relation: bulk_pkey, how: bit_flip, pages: 8 } }"),
+            ("zeroed", "{ damage_pages: { service: database, relation: bulk, how: zeroed } }"),
+            ("torn", "{ damage_pages: { service: database, relation: bulk, how: torn } }"),
+            ("stale", "{ damage_pages: { service: database, relation: payments, how: stale } }"),
+            ("misdirected", "{ damage_pages: { service: database, relation: bulk, how: misdirected } }"),
+        ],
+    },
+    TruncateRelation => Entry {
+        name: "truncate_relation",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Harness,
+        samples: &[("", "{ truncate_relation: { service: database, relation: bulk } }")],
+    },
+    RemoveRelation => Entry {
+        name: "remove_relation",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[("", "{ remove_relation: { service: database, relation: bookings } }")],
+    },
+    DamageControlFile => Entry {
+        name: "damage_control_file",
+        family: "file",
+        needs: &[Capability::Files],
+        healing: Healing::Harness,
+        samples: &[("", "{ damage_control_file: { service: database } }")],
+    },
+    DamageWal => Entry {
+        name: "damage_wal",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[
+            ("altered", "{ damage_wal: { service: database, how: altered } }"),
+            ("missing", "{ damage_wal: { service: database, how: missing } }"),
+        ],
+    },
+    DamageBackup => Entry {
+        name: "damage_backup",
+        family: "backup",
+        needs: &[Capability::Files],
+        healing: Healing::Harness,
+        samples: &[
+            ("altered", "{ damage_backup: { store: backups, backup: base, how: altered } }"),
+            ("missing", "{ damage_backup: { store: backups, backup: base, how: missing } }"),
+        ],
+    },
 }
 
 /// A fault of the catalogue in the small environment: what a drill with it is played from.
