@@ -18,8 +18,8 @@ mod service;
 
 pub use backup::{Backup, Cadence, Wal};
 pub use damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
-pub use fault::{ConditionTime, CutManner, Detector, Fault, FaultKind};
-pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule};
+pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
+pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
 /// A drill, as its file says it.

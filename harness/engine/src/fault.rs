@@ -3,8 +3,10 @@
 
 pub mod backup_object;
 pub mod catalogue;
+pub mod data;
 pub mod draw;
 pub mod link;
+pub mod objects;
 pub mod page;
 pub mod relation;
 pub mod relation_file;
@@ -14,7 +16,9 @@ pub mod service;
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use firedrill_environment::Capability;
+use firedrill_environment::{Capability, Connection};
+
+use crate::check::Checked;
 
 /// What a probe of the harness saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,4 +72,10 @@ pub trait Fault: Send + Sync {
 
     /// Ends the fault where that is the harness's to do; lost data stays lost.
     async fn heal(&self) -> Result<(), FaultError>;
+
+    /// What is left of it in the database that serves after the recovery; `None`: it spoils no data.
+    async fn left(&self, serving: &Connection) -> Option<Checked> {
+        let _ = serving;
+        None
+    }
 }

@@ -21,6 +21,7 @@ mod integrity;
 mod key;
 mod lives;
 mod loss;
+mod remedy;
 mod restoration;
 mod rpo;
 pub mod series;
@@ -102,6 +103,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.push(service::recovery(&facts, &overall));
     findings.extend(criteria::findings(&facts, &classified, operations));
     findings.extend(integrity);
+    findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
     about_plan.extend(terms.about_plan.iter().cloned());
@@ -164,6 +166,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         stand_ins: terms.stand_ins.clone(),
         assumptions: terms.assumptions.clone(),
         not_covered,
+        altered: course::altered(&facts),
         sealed_by_another,
         program,
         findings,
@@ -333,7 +336,12 @@ fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
     } else {
         "no human time credited".to_owned()
     };
-    format!("{word} {size}, {tool}, {people}")
+    let altered = if course::altered(facts).is_empty() {
+        ""
+    } else {
+        ", altered for this run"
+    };
+    format!("{word} {size}, {tool}, {people}{altered}")
 }
 
 /// The outage as parts per thousand of what the yearly availability allows; its upper bound, rounded up.

@@ -43,7 +43,9 @@ pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind
         | FaultKind::Pause { .. }
         | FaultKind::LoseData { .. }
         | FaultKind::Cut { .. }
-        | FaultKind::Delay { .. } => return,
+        | FaultKind::Delay { .. }
+        | FaultKind::SpoilData { .. }
+        | FaultKind::SpoilObjects { .. } => return,
     };
     let at = at.then(key);
     hurt(drill, found, at.clone(), name);
@@ -75,7 +77,12 @@ pub(super) fn placed(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, fault:
             "leave `when` out, or take `strikes: true` off",
         ));
     }
+    let of_files = !matches!(
+        fault.inject,
+        FaultKind::SpoilData { .. } | FaultKind::SpoilObjects { .. }
+    );
     if fault.strikes
+        && of_files
         && fault.inject.is_latent()
         && let Some(disaster) = drill.disaster()
         && disaster.rto_from.is_none()

@@ -502,11 +502,36 @@ fn a_strike_beside_the_disaster_is_a_mistake() {
         }
         assert_eq!(found(&format!("{key}: {{ service: database }}")), "");
     }
-    assert_eq!(
-        found("lose_data: { service: application }"),
-        "faults.0.inject.lose_data.service: no Postgres server"
-    );
+    assert!(found("lose_data: { service: application }").contains("no Postgres server"));
     assert!(found("lose_data: { service: files }").contains("no Postgres server"));
+    // A link is hurt on behalf of what stands at its ends; the disaster hits no application.
+    assert_eq!(found("cut: { link: [application, database] }"), "");
+    assert_eq!(
+        found("cut: { link: [application, files] }"),
+        "faults.0.inject.cut.link: not what the disaster hits"
+    );
+    assert_eq!(
+        found("delay: { link: [clients, application], by: 10 s }"),
+        "faults.0.inject.delay.link: not what the disaster hits"
+    );
+    assert_eq!(
+        found("kill: { service: application }"),
+        "faults.0.inject.kill.service: not what the disaster hits"
+    );
+}
+
+#[test]
+fn an_alert_that_the_plan_never_raises_is_a_mistake() {
+    let found = |kinds: &str| {
+        let fault = "lose_data: { service: database }";
+        let detector = format!("{fault}\n    detector: {{ alerts: [{kinds}] }}");
+        errors(FAILOVER, DATABASE, fault, &detector).join("; ")
+    };
+    assert_eq!(found("database_unreachable"), "");
+    assert_eq!(
+        found("database_unreachable, smoke"),
+        "faults.0.detector.alerts.1: never raised"
+    );
 }
 
 #[test]
@@ -547,28 +572,6 @@ fn a_laxer_tier_and_a_service_without_load_are_mistakes() {
     assert_eq!(
         errors(FAILOVER, DATABASE, "files: 10", "files: 0"),
         ["load.rates.files: never asked for"]
-    );
-}
-
-#[test]
-fn what_is_not_built_yet_is_a_mistake() {
-    assert_eq!(
-        errors(
-            FAILOVER,
-            DATABASE,
-            "  application: application\n",
-            "  application: application\n  capacity: true\n"
-        ),
-        ["load.capacity: not built yet"]
-    );
-    assert_eq!(
-        errors(
-            FAILOVER,
-            DATABASE,
-            "  store: backups\n",
-            "  store: backups\n  files: { every: 1 d }\n"
-        ),
-        ["backup.files: not built yet"]
     );
 }
 

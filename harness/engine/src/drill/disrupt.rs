@@ -14,7 +14,9 @@ use firedrill_proxy::Cut;
 use super::{Drill, DrillError, nanos, sleep_until};
 use crate::fault::Fault;
 use crate::fault::backup_object::BackupObjectFault;
+use crate::fault::data::DataFault;
 use crate::fault::link::{self, LinkFault, Protocol};
+use crate::fault::objects::ObjectFault;
 use crate::fault::page::PageFault;
 use crate::fault::relation::{self, RelationFault};
 use crate::fault::server_file::{self, ServerFileFault};
@@ -30,15 +32,16 @@ impl Drill {
         let scenario = self.scenario().clone();
         let stage = self.stage()?;
         let seed = self.script.seed;
-        let faults: Vec<Box<dyn Fault>> = scenario
+        let faults = scenario
             .faults
             .iter()
-            .map(|fault| build(stage, &fault.name, &fault.inject, seed))
+            .map(|fault| build(stage, &fault.name, &fault.inject, seed, &self.database))
             .collect::<Result<_, _>>()?;
-        for fault in &faults {
+        self.faults = faults;
+        self.recall();
+        for fault in &self.faults {
             fault.arm().await?;
         }
-        self.faults = faults;
         Ok(())
     }
 
@@ -174,7 +177,8 @@ pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdg
     }
 }
 
-fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64) -> Result<Box<dyn Fault>, DrillError> {
+/// `database` is the one whose rows point at the application's objects.
+fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str) -> Result<Box<dyn Fault>, DrillError> {
     let of_relation = |service: &str, relation: Option<&str>, harm| -> Result<Box<dyn Fault>, DrillError> {
         let host = Arc::clone(stage.database(service)?);
         Ok(Box::new(RelationFault::new(name, service, relation, harm, seed, host)))
@@ -233,6 +237,21 @@ fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64) -> Result<Box<d
                 seed,
                 files,
             ))
+        }
+        FaultKind::SpoilData {
+            service,
+            table,
+            how,
+            share,
+        } => {
+            let host = Arc::clone(stage.database(service)?);
+            let share = share.map_or(1_000_000, |share| share.ppm);
+            Box::new(DataFault::new(name, service, table, *how, share, seed, host))
+        }
+        FaultKind::SpoilObjects { service, how, count } => {
+            let bucket = stage.files_store(service)?.bucket()?;
+            let database = Arc::clone(stage.database(database)?);
+            Box::new(ObjectFault::new(name, service, *how, *count, seed, bucket, database))
         }
     })
 }

@@ -117,11 +117,10 @@ catalogue! {
         needs: &[Capability::Files, Capability::Endpoints],
         healing: Healing::Harness,
         samples: &[
-            ("bit flip", "{ damage_pages: { service: database, relation: payments, how: bit_flip, pages: 8 } }"),
+            ("bit flip", "{ damage_pages: { service: database, relation: bulk, how: bit_flip, pages: 8 } }"),
             ("index", "{ damage_pages: { service: database, relation: bulk_pkey, how: bit_flip, pages: 8 } }"),
             ("zeroed", "{ damage_pages: { service: database, relation: bulk, how: zeroed } }"),
             ("torn", "{ damage_pages: { service: database, relation: bulk, how: torn } }"),
-            ("stale", "{ damage_pages: { service: database, relation: payments, how: stale } }"),
             ("misdirected", "{ damage_pages: { service: database, relation: bulk, how: misdirected } }"),
         ],
     },
@@ -130,7 +129,7 @@ catalogue! {
         family: "file",
         needs: &[Capability::Files, Capability::Endpoints],
         healing: Healing::Harness,
-        samples: &[("", "{ truncate_relation: { service: database, relation: bulk } }")],
+        samples: &[("", "{ truncate_relation: { service: database, relation: bulk_pkey } }")],
     },
     RemoveRelation => Entry {
         name: "remove_relation",
@@ -164,6 +163,45 @@ catalogue! {
         samples: &[
             ("altered", "{ damage_backup: { store: backups, backup: base, how: altered } }"),
             ("missing", "{ damage_backup: { store: backups, backup: base, how: missing } }"),
+        ],
+    },
+    SpoilData => Entry {
+        name: "spoil_data",
+        family: "data",
+        needs: &[Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[
+            (
+                "wrong update",
+                "{ spoil_data: { service: database, table: bookings, how: wrong_update } }",
+            ),
+            (
+                "delete",
+                "{ spoil_data: { service: database, table: bookings, how: delete, share: 50 % } }",
+            ),
+            ("drop", "{ spoil_data: { service: database, table: bookings, how: drop } }"),
+            ("truncate", "{ spoil_data: { service: database, table: bookings, how: truncate } }"),
+            (
+                "bad migration",
+                "{ spoil_data: { service: database, table: bookings, how: bad_migration } }",
+            ),
+            ("encrypt", "{ spoil_data: { service: database, table: bookings, how: encrypt } }"),
+            (
+                "skewed index",
+                "{ spoil_data: { service: database, table: bookings, how: skew_index } }",
+            ),
+        ],
+    },
+    SpoilObjects => Entry {
+        name: "spoil_objects",
+        family: "objects",
+        needs: &[Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[
+            ("altered", "{ spoil_objects: { service: files, how: altered } }"),
+            ("missing", "{ spoil_objects: { service: files, how: missing } }"),
+            ("swapped", "{ spoil_objects: { service: files, how: swapped } }"),
+            ("older", "{ spoil_objects: { service: files, how: older, count: 2 } }"),
         ],
     },
 }

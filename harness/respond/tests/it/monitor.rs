@@ -48,6 +48,7 @@ fn rule(check: &str, kind: &str, failures: u32) -> AlertRule {
         check: check.into(),
         failures: is(failures),
         when: None,
+        lasting: None,
         severity: None,
         response: None,
     }
