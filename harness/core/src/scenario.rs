@@ -7,17 +7,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Duration, Share};
-use crate::terms::StandIn;
+use crate::terms::{Demanded, StandIn};
 use crate::verdict::Outcome;
 
 mod backup;
+mod damage;
 mod fault;
 mod procedure;
 mod service;
 
 pub use backup::{Backup, Cadence, Wal};
-pub use fault::{CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
-pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
+pub use damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
+pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
+pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
 /// A drill, as its file says it.
@@ -52,6 +54,9 @@ pub struct Scenario {
     pub strike: Strike,
     /// What breaks. Exactly one fault has `strikes: true`.
     pub faults: Vec<Fault>,
+    /// Sabotage: checks of the plan's monitor that do not run, with the alerts that rest on them.
+    #[serde(default)]
+    pub monitor_without: Vec<String>,
     /// The recovery.
     pub procedure: Procedure,
     /// Plan time after the strike at which the drill gives up.
@@ -145,6 +150,20 @@ pub struct Judging {
     /// Checks that must have passed, besides those derived from the ledger; the environment's all by default.
     #[serde(default)]
     pub checks: Option<Vec<String>>,
+    /// What the plan demands of such a drill beside its figures, each judged as a finding of its own.
+    #[serde(default)]
+    pub criteria: Vec<Criterion>,
+}
+
+/// A demand of the plan without a figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// What is demanded.
+    pub demand: Demanded,
+    /// Where the plan demands it.
+    #[serde(rename = "where")]
+    pub place: String,
 }
 
 /// What a run must end with.
@@ -183,6 +202,9 @@ pub struct Instead {
     /// See [`Scenario::faults`].
     #[serde(default)]
     pub faults: Option<Vec<Fault>>,
+    /// See [`Scenario::monitor_without`].
+    #[serde(default)]
+    pub monitor_without: Option<Vec<String>>,
     /// See [`Scenario::services`].
     #[serde(default)]
     pub services: Option<BTreeMap<String, Service>>,
