@@ -70,6 +70,9 @@ pub struct Scenario {
     /// What this drill does not cover.
     #[serde(default)]
     pub not_covered: Vec<String>,
+    /// Findings of `firedrill plan lint` on the plan that this drill proves: `RULE`, or `RULE/ABOUT`.
+    #[serde(default)]
+    pub proves: Vec<String>,
     /// What a run must end with; CI holds it to this.
     pub expect: Expectation,
     /// Sabotaged (or mended) variants, run as `PLAN/SCENARIO:TWIN`.

@@ -59,12 +59,14 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
-    /// For the summary page of a pipeline (run, judge, report).
+    /// For the summary page of a pipeline (run, judge, report, plan lint).
     Markdown,
     /// For test reporting of a pipeline (run, judge, report).
     Junit,
     /// One self-contained page (report).
     Html,
+    /// For code hosts that annotate lines (plan lint).
+    Sarif,
 }
 
 /// Whether output is coloured.
@@ -88,7 +90,7 @@ pub enum Command {
     Judge(Judge),
     /// Print one rendering of a judged run (--format text|json|markdown|junit|html).
     Report(Report),
-    /// DR plans: list, show, check.
+    /// DR plans: list, show, check, lint.
     #[command(subcommand)]
     Plan(crate::command::plan::PlanCommand),
     /// Scenarios: list, show, check.

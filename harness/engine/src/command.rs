@@ -99,7 +99,7 @@ pub(crate) fn text_or_json(cli: &Cli, command: &str) -> Result<bool, Failure> {
     match cli.format {
         Format::Text => Ok(false),
         Format::Json => Ok(true),
-        Format::Markdown | Format::Junit | Format::Html => Err(Failure::Input(miette::miette!(
+        Format::Markdown | Format::Junit | Format::Html | Format::Sarif => Err(Failure::Input(miette::miette!(
             help = "expected `--format text` or `--format json`",
             "`{command}` does not print {}",
             format!("{:?}", cli.format).to_lowercase()

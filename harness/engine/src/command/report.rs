@@ -29,6 +29,12 @@ pub fn print(run: &JudgedRun, cli: &Cli) -> Result<(), Failure> {
         Format::Markdown => firedrill_reports::markdown(&report),
         Format::Junit => firedrill_reports::junit(&report),
         Format::Html => firedrill_reports::html(&report),
+        Format::Sarif => {
+            return Err(Failure::Input(miette::miette!(
+                help = "use --format text, json, markdown, junit or html; `plan lint` writes SARIF",
+                "a run has no lines of a file to annotate: there is no SARIF of it"
+            )));
+        }
     };
     write_out(&text)
 }

@@ -80,10 +80,10 @@ fn unplayable(loaded: &Loaded, error: AlteredError) -> Failure {
 
 /// What of the command line can be refused before anything is read.
 pub(super) fn conductable(conduct: &Conduct, cli: &Cli) -> Result<(Stops, PostgresChoice), Failure> {
-    if matches!(cli.format, Format::Html) {
+    if matches!(cli.format, Format::Html | Format::Sarif) {
         return Err(Failure::Input(miette::miette!(
-            help = "the page is written into the run directory anyway: report.html",
-            "a drill prints text, json, markdown or junit, not html"
+            help = "the page is written into the run directory anyway: report.html; SARIF is for `plan lint`",
+            "a drill prints text, json, markdown or junit, not html or sarif"
         )));
     }
     if matches!(cli.format, Format::Junit) && conduct.repeat > 1 {
@@ -155,7 +155,7 @@ pub(super) fn conduct(rehearsal: &Rehearsal, seed: Option<u64>, how: &Conduct, c
     write_out(&match cli.format {
         Format::Json => repeated.json(),
         Format::Markdown => repeated.markdown(),
-        Format::Text | Format::Junit | Format::Html => repeated.text(),
+        Format::Text | Format::Junit | Format::Html | Format::Sarif => repeated.text(),
     })?;
     if how.expected {
         return Ok(u8::from(!as_expected));
