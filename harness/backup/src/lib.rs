@@ -23,6 +23,7 @@ mod store;
 mod verify;
 mod wal;
 mod wal_command;
+mod wall;
 mod wire;
 
 pub use base::BaseBackupOptions;
@@ -33,4 +34,5 @@ pub use repository::Repository;
 pub use restore::{RecoveryTarget, Restored};
 pub use verify::Verification;
 pub use wal::{WAL_BYTES_MAX, WAL_SEGMENT_BYTES, WalGap, WalRecord, wal_fetch, wal_push};
-pub use wal_command::{EXIT_CANNOT_TELL, EXIT_NOT_THERE, wal_fetch_main, wal_push_main};
+pub use wal_command::{EXIT_CANNOT_TELL, EXIT_NOT_THERE, restore_command, wal_fetch_main, wal_push_main};
+pub use wall::{parse_time, unix_ms, utc};
