@@ -127,7 +127,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text that cannot break out of a table cell, become markup, a link or the start of a list.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let text = plain(text);
     let mut out = String::with_capacity(text.len());
     let numbers = text.chars().take_while(char::is_ascii_digit).count();

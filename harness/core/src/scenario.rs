@@ -16,8 +16,8 @@ mod procedure;
 mod service;
 
 pub use backup::{Backup, Cadence, Wal};
-pub use fault::{CutManner, Detector, Fault, FaultKind};
-pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule};
+pub use fault::{CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
+pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
 /// A drill, as its file says it.

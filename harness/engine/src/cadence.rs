@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use firedrill_backup::{Database, Repository};
+use firedrill_backup::{BucketConfig, Database, Repository};
 use firedrill_core::event::{DelayKind, Event};
 use firedrill_core::stamp::{Nanos, Stamp};
 use firedrill_load::now;
@@ -20,6 +20,8 @@ pub enum Kind {
     Dump(Option<PathBuf>),
     /// A base backup.
     Base,
+    /// A copy of the application's bucket.
+    Files(BucketConfig),
 }
 
 /// What is backed up, where to, how often.
@@ -92,6 +94,7 @@ impl Schedule {
                 "base",
                 self.repository.base_backup(&self.database, "cadence", &|_| {}).await,
             ),
+            Kind::Files(bucket) => ("files", self.repository.files(bucket, &|_| {}).await),
         };
         let stamp = Stamp::new(early, now());
         match taken {

@@ -3,19 +3,22 @@
 pub mod backup;
 pub mod clean;
 pub mod doctor;
+pub mod fault;
 pub mod history;
 pub mod init;
 pub mod judge;
+pub mod man;
 pub mod plan;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::cli::{Cli, Color, Command};
+use crate::cli::{Cli, Color, Command, Format};
 
 /// What a command ended with, by the exit code it stands for.
 #[derive(Debug)]
@@ -41,7 +44,15 @@ impl Failure {
 /// Parses the command line, runs the command, prints what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let program = match crate::config::configured(Cli::command(), &arguments) {
+        Ok(program) => program,
+        Err(failure) => return ended(Err(failure)),
+    };
+    let parsed = program
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -51,10 +62,12 @@ pub fn main() -> ExitCode {
     set_color(cli.color);
     let outcome = match &cli.command {
         Command::Run(run) => run::run(run, &cli),
+        Command::Replay(replay) => replay::replay(replay, &cli),
         Command::Judge(judge) => judge::judge(judge, &cli),
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Fault(command) => fault::run(command, &cli),
         Command::Init(init) => init::run(init),
         Command::Backup(command) => backup::run(command, &cli),
         Command::Doctor(doctor) => doctor::doctor(doctor, &cli),
@@ -64,8 +77,13 @@ pub fn main() -> ExitCode {
             clap_complete::generate(*shell, &mut Cli::command(), "firedrill", &mut std::io::stdout());
             Ok(0)
         }
-        Command::Man => man(),
+        Command::Man => man::man(),
     };
+    ended(outcome)
+}
+
+/// Prints what went wrong, and gives the exit code.
+fn ended(outcome: Result<u8, Failure>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
@@ -78,11 +96,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn man() -> Result<u8, Failure> {
-    clap_mangen::Man::new(Cli::command())
-        .render(&mut std::io::stdout())
-        .map_err(|error| Failure::Harness(miette::miette!("the manual page cannot be printed: {error}")))?;
-    Ok(0)
+/// Refuses a format that a command does not print; it would otherwise print another without a word.
+pub(crate) fn text_or_json(cli: &Cli, command: &str) -> Result<bool, Failure> {
+    match cli.format {
+        Format::Text => Ok(false),
+        Format::Json => Ok(true),
+        Format::Markdown | Format::Junit | Format::Html => Err(Failure::Input(miette::miette!(
+            help = "expected `--format text` or `--format json`",
+            "`{command}` does not print {}",
+            format!("{:?}", cli.format).to_lowercase()
+        ))),
+    }
 }
 
 /// miette follows NO_COLOR and the terminal by itself; `--color` overrules both.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
-use crate::scenario::{Detector, FaultKind};
+use crate::scenario::{DataHarm, Detector, FaultKind};
 use crate::stamp::{Nanos, SECOND};
 use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
@@ -12,6 +12,9 @@ use super::{moving, scope, tiers};
 
 /// Integrity checks that must pass where the scenario does not name its own.
 pub const DEFAULT_CHECKS: [&str; 5] = ["page_checksums", "amcheck", "constraints", "static_tables", "journey"];
+
+/// The check that no effect is left of a fault that spoils data.
+pub const EFFECT_CHECK: &str = "fault_effect";
 
 /// Stability window where the scenario gives none.
 pub(super) const STABILITY: Nanos = 5 * SECOND;
@@ -26,7 +29,13 @@ pub(super) const ERRORS_PPM: u32 = 50_000;
 pub(super) fn rto(drill: &Drill) -> Vec<Limit> {
     let own = drill.disaster().into_iter().flat_map(|disaster| &disaster.rto);
     let parts = hit_components(drill).flat_map(|(_, component)| &component.rto);
-    tiers::distinct(own.chain(parts).chain(&drill.plan.rto))
+    let classes = drill
+        .plan
+        .tiers
+        .iter()
+        .filter(|tier| hit_components(drill).any(|(name, _)| tier.components.contains(name)))
+        .flat_map(|tier| &tier.rto);
+    tiers::distinct(own.chain(parts).chain(classes).chain(&drill.plan.rto))
 }
 
 /// Every distinct RPO that holds for a component: none unless the disaster hits it.
@@ -101,6 +110,14 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
                     Some(Service::Application(_)) | None => &["application_failing"],
                 }
             }
+            FaultKind::SpoilData { how, .. } => match how {
+                DataHarm::Delete | DataHarm::Drop | DataHarm::Truncate => &["rows_missing", "application_failing"],
+                DataHarm::SkewIndex => &["data_corruption", "application_failing"],
+                // As many rows as before, every page sound, every request answered: only who reads the content notices.
+                DataHarm::WrongUpdate | DataHarm::Encrypt | DataHarm::BadMigration => return None,
+            },
+            // No check of a plan reads objects and compares them with their rows.
+            FaultKind::SpoilObjects { .. } => return None,
         },
     };
     Some(kinds.iter().map(|kind| (*kind).to_owned()).collect())
@@ -169,14 +186,13 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         None => DetectorTerm::None,
     };
     let nanos = |duration: Option<Duration>, default: Nanos| duration.and_then(Duration::nanos).unwrap_or(default);
-    let checks = scenario.judging.checks.clone();
     Terms {
         plan: plan.plan.clone(),
         scenario: drill.name(),
         disaster: scenario.disaster.clone(),
         rto,
         components,
-        order: !plan.tiers.is_empty() && tiers.len() > 1,
+        order: tiers.len() > 1 && plan.tiers.iter().any(tiers::is_ordered),
         tiers,
         detector,
         automated: disaster.is_some_and(|disaster| disaster.automated == Automation::Yes),
@@ -185,7 +201,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         settle: nanos(scenario.judging.settle, SETTLE),
         procedure_deadline: nanos(Some(scenario.procedure.deadline), 0),
         run_limit: nanos(Some(scenario.give_up), 0),
-        required_checks: checks.unwrap_or_else(|| DEFAULT_CHECKS.map(str::to_owned).to_vec()),
+        required_checks: required_checks(drill),
         at_drill_size: true,
         availability_ppm: plan
             .availability
@@ -194,7 +210,25 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         assumptions: scope::assumptions(drill),
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),
+        damage: drill.striking().and_then(|fault| fault.inject.damage()),
+        altered: Vec::new(),
     }
+}
+
+/// Those of the scenario, else the default ones; and that no effect is left of a fault that spoils data.
+fn required_checks(drill: &Drill) -> Vec<String> {
+    let given = drill.scenario.judging.checks.clone();
+    let mut checks = given.unwrap_or_else(|| DEFAULT_CHECKS.map(str::to_owned).to_vec());
+    let spoils = drill.striking().is_some_and(|fault| {
+        matches!(
+            fault.inject,
+            FaultKind::SpoilData { .. } | FaultKind::SpoilObjects { .. }
+        )
+    });
+    if spoils && !checks.iter().any(|check| check == EFFECT_CHECK) {
+        checks.push(EFFECT_CHECK.to_owned());
+    }
+    checks
 }
 
 fn component(drill: &Drill, name: &str) -> ComponentTerm {
@@ -202,7 +236,8 @@ fn component(drill: &Drill, name: &str) -> ComponentTerm {
     let domain = match kind {
         Some(ComponentKind::Objects) => Domain::Key,
         Some(ComponentKind::Artefact) => Domain::Artefact,
-        Some(ComponentKind::Database | ComponentKind::Service | ComponentKind::External) | None => Domain::Store,
+        Some(ComponentKind::Database | ComponentKind::Service | ComponentKind::Secret | ComponentKind::External)
+        | None => Domain::Store,
     };
     let backed_up = scope::component_backed_up(drill) == Some(name);
     let moving = match domain {

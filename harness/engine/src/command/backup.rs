@@ -90,12 +90,7 @@ impl Kind {
 
 /// Runs the command.
 pub fn run(command: &BackupCommand, cli: &Cli) -> Result<u8, Failure> {
-    if !matches!(cli.format, Format::Text | Format::Json) {
-        return Err(Failure::Input(miette::miette!(
-            help = "--format text or --format json",
-            "`firedrill backup` prints text or JSON"
-        )));
-    }
+    super::text_or_json(cli, "backup")?;
     // Reading, opening and writing a backup run at once.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

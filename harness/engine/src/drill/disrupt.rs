@@ -13,7 +13,9 @@ use firedrill_proxy::Cut;
 
 use super::{Drill, DrillError, nanos, sleep_until};
 use crate::fault::Fault;
+use crate::fault::data::DataFault;
 use crate::fault::link::{self, LinkFault, Protocol};
+use crate::fault::objects::ObjectFault;
 use crate::fault::service::{self, ServiceFault};
 use crate::stage::Stage;
 
@@ -25,12 +27,14 @@ impl Drill {
     pub(super) fn build_faults(&mut self) -> Result<(), DrillError> {
         let scenario = self.scenario().clone();
         let stage = self.stage()?;
+        let seed = self.script.seed;
         let faults = scenario
             .faults
             .iter()
-            .map(|fault| build(stage, &fault.name, &fault.inject))
+            .map(|fault| build(stage, &fault.name, &fault.inject, seed, &self.database))
             .collect::<Result<_, _>>()?;
         self.faults = faults;
+        self.recall();
         Ok(())
     }
 
@@ -165,7 +169,8 @@ pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdg
     }
 }
 
-fn build(stage: &Stage, name: &str, kind: &FaultKind) -> Result<Box<dyn Fault>, DrillError> {
+/// `database` is the one whose rows point at the application's objects.
+fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str) -> Result<Box<dyn Fault>, DrillError> {
     Ok(match kind {
         FaultKind::Kill { service } => of_service(stage, name, service, service::Harm::Kill)?,
         FaultKind::Pause { service } => of_service(stage, name, service, service::Harm::Pause)?,
@@ -180,6 +185,21 @@ fn build(stage: &Stage, name: &str, kind: &FaultKind) -> Result<Box<dyn Fault>, 
         FaultKind::Delay { link, by } => {
             let by = Duration::from_nanos(nanos(*by)?.unsigned_abs());
             of_link(stage, name, link, link::Harm::Delay(by))?
+        }
+        FaultKind::SpoilData {
+            service,
+            table,
+            how,
+            share,
+        } => {
+            let host = Arc::clone(stage.database(service)?);
+            let share = share.map_or(1_000_000, |share| share.ppm);
+            Box::new(DataFault::new(name, service, table, *how, share, seed, host))
+        }
+        FaultKind::SpoilObjects { service, how, count } => {
+            let bucket = stage.files_store(service)?.bucket()?;
+            let database = Arc::clone(stage.database(database)?);
+            Box::new(ObjectFault::new(name, service, *how, *count, seed, bucket, database))
         }
     })
 }

@@ -45,7 +45,10 @@ impl Drill {
             self.watch_until(broken).await?;
             self.break_archive().await?;
         }
-        let planned = self.wait_for_strike(not_before).await?;
+        let planned = match self.script.recalled.as_ref().and_then(|recalled| recalled.strike_after) {
+            Some(after) => self.wait_for_recalled(after).await?,
+            None => self.wait_for_strike(not_before).await?,
+        };
         let inputs: Vec<String> = planned
             .inputs
             .iter()
@@ -87,6 +90,21 @@ impl Drill {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until the instant at which an earlier run was struck is near.
+    async fn wait_for_recalled(&self, after: Nanos) -> Result<strike::Planned, DrillError> {
+        let at = self.steady_from + after;
+        self.watch_until(at - PLANNED_AHEAD).await?;
+        Ok(strike::Planned {
+            at,
+            inputs: [
+                ("rule".to_owned(), "recalled".to_owned()),
+                ("after_ns".to_owned(), after.to_string()),
+                ("at_ns".to_owned(), at.to_string()),
+            ]
+            .into(),
+        })
     }
 
     /// Waits until an instant, making sure twice a second that the evidence is still written.
@@ -153,6 +171,10 @@ impl Drill {
         if let Some(cadence) = &backup.base {
             self.bases = Some(self.begin_cadence(cadence, Kind::Base)?);
         }
+        if let Some(cadence) = &backup.files {
+            let bucket = self.files_bucket()?;
+            self.copies = Some(self.begin_cadence(cadence, Kind::Files(bucket))?);
+        }
         Ok(())
     }
 
@@ -161,13 +183,17 @@ impl Drill {
         let config = self
             .stage()?
             .repository(&self.backup_store()?, None, self.archive_prefix())?;
+        let component = match &kind {
+            Kind::Files(_) => self.files_component(),
+            Kind::Base | Kind::Dump(_) => self.component.clone(),
+        };
         Ok(Cadence::start(Schedule {
             kind,
             repository: firedrill_backup::Repository::open(&config)?,
             database: self.own_database(&self.database)?,
             every: Duration::from_nanos(every.unsigned_abs()),
             first: self.steady_from + every,
-            component: self.component.clone(),
+            component,
             recorder: self.recorder.clone(),
         }))
     }

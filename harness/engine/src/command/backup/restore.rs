@@ -25,7 +25,7 @@ pub(super) const CLEANUP_MAX: Duration = Duration::from_secs(30);
 #[derive(Args, Debug)]
 #[command(after_help = RESTORE_HELP)]
 #[command(group(ArgGroup::new("place").required(true).args(["into", "into_database", "into_bucket"])))]
-#[command(group(ArgGroup::new("target").args(["to_latest", "to_time", "to_lsn", "to_name", "to_end_of_backup"])))]
+#[command(group(ArgGroup::new("target").args(["to_latest", "to_time", "to_lsn", "to_before_lsn", "to_name", "to_end_of_backup"])))]
 pub struct Restore {
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -53,6 +53,9 @@ pub struct Restore {
     /// Recover to a position: 0/3000148.
     #[arg(long, value_name = "LSN", requires = "into")]
     pub to_lsn: Option<String>,
+    /// Recover to just before the record at a position.
+    #[arg(long, value_name = "LSN", requires = "into")]
+    pub to_before_lsn: Option<String>,
     /// Recover to a point that pg_create_restore_point named; the backup must be named too.
     #[arg(long, value_name = "NAME", requires = "into", requires = "backup")]
     pub to_name: Option<String>,
@@ -133,11 +136,10 @@ impl Restore {
             });
         }
         if let Some(lsn) = &self.to_lsn {
-            return parse_lsn(lsn).map(|_| RecoveryTarget::Lsn(lsn.clone())).ok_or_else(|| {
-                Failure::Input(miette::miette!(
-                    "--to-lsn: found {lsn:?}, expected a position such as 0/3000148"
-                ))
-            });
+            return position("--to-lsn", lsn).map(RecoveryTarget::Lsn);
+        }
+        if let Some(lsn) = &self.to_before_lsn {
+            return position("--to-before-lsn", lsn).map(RecoveryTarget::BeforeLsn);
         }
         Ok(match &self.to_name {
             Some(name) => RecoveryTarget::Name(name.clone()),
@@ -259,12 +261,21 @@ impl Restore {
     }
 }
 
+fn position(flag: &str, lsn: &str) -> Result<String, Failure> {
+    match parse_lsn(lsn) {
+        Some(_) => Ok(lsn.to_owned()),
+        None => Err(Failure::Input(miette::miette!(
+            "{flag}: found {lsn:?}, expected a position such as 0/3000148"
+        ))),
+    }
+}
+
 /// Whether recovery from the backup can end at the target; Postgres itself has the last word.
 fn reaches(record: &BackupRecord, target: &RecoveryTarget) -> bool {
     match target {
         RecoveryTarget::Latest | RecoveryTarget::Immediate | RecoveryTarget::Name(_) => true,
         RecoveryTarget::Time(time) => parse_time(time).is_some_and(|target| record.completed_unix_ms <= target),
-        RecoveryTarget::Lsn(lsn) => {
+        RecoveryTarget::Lsn(lsn) | RecoveryTarget::BeforeLsn(lsn) => {
             let stop = record.stop_lsn.as_deref().and_then(parse_lsn);
             matches!((stop, parse_lsn(lsn)), (Some(stop), Some(target)) if stop <= target)
         }
@@ -325,6 +336,7 @@ mod tests {
         for (target, reached) in [
             (RecoveryTarget::Latest, true),
             (RecoveryTarget::Lsn("1/10".into()), true),
+            (RecoveryTarget::BeforeLsn("1/11".into()), true),
             (RecoveryTarget::Lsn("0/FFFFFFFF".into()), false),
             (RecoveryTarget::Time("1970-01-01 00:16:40Z".into()), true),
             (RecoveryTarget::Time("1970-01-01 00:16:39Z".into()), false),

@@ -89,6 +89,7 @@ pub(super) fn tell(
             RecoveryTarget::Immediate => "to the end of the base backup".to_owned(),
             RecoveryTarget::Time(time) => format!("to {time}"),
             RecoveryTarget::Lsn(lsn) => format!("to position {lsn}"),
+            RecoveryTarget::BeforeLsn(lsn) => format!("to just before the record at {lsn}"),
             RecoveryTarget::Name(name) => format!("to the point {name:?}"),
         };
         println!("start a server of the same major version on it: it recovers {end} and takes writes from then");
