@@ -101,6 +101,9 @@ pub enum Command {
     Fault(crate::command::fault::FaultCommand),
     /// Write a plan and a scenario of your own to start from.
     Init(crate::command::init::Init),
+    /// Backups of the reference tool: list, verify, restore.
+    #[command(subcommand)]
+    Backup(crate::command::backup::BackupCommand),
     /// What this machine can run, what is missing, and what to do about it.
     Doctor(Doctor),
     /// Remove what drills that no longer live have left behind, or end a drill kept with --keep.

@@ -1,5 +1,6 @@
 //! The commands, one file each; this one maps what they end with to exit codes.
 
+pub mod backup;
 pub mod clean;
 pub mod doctor;
 pub mod fault;
@@ -68,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Scenario(command) => scenario::run(command, &cli),
         Command::Fault(command) => fault::run(command, &cli),
         Command::Init(init) => init::run(init),
+        Command::Backup(command) => backup::run(command, &cli),
         Command::Doctor(doctor) => doctor::doctor(doctor, &cli),
         Command::Clean(clean) => clean::clean(clean, &cli),
         Command::History(history) => history::history(history),

@@ -129,7 +129,7 @@ mod tests {
             ["error key: a backup cannot be read without it, and nothing backs it up"]
         );
         assert_eq!(
-            found(RULE, &plan("", "")),
+            found(RULE, &plan("tokens", "", "")),
             ["info key: a secret that no backup policy names"]
         );
     }
@@ -139,7 +139,11 @@ mod tests {
         assert!(
             found(
                 RULE,
-                &plan(", k: { of: [key], kind: other, where: b }", "needs: [key],")
+                &plan(
+                    "encryption key",
+                    ", k: { of: [key], kind: other, where: b }",
+                    "needs: [key],"
+                )
             )
             .is_empty()
         );

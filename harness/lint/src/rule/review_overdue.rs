@@ -18,8 +18,7 @@ pub(crate) static RULE: Rule = Rule {
 A plan describes systems that change. One that was not gone over by its own date describes systems that may be gone: names of
 hosts, people, providers.
 
-Held against the day of the lint (`--as-of`) are the review date of the document, and the `next` (else `last` plus the interval)
-of each review. Of a date that is a month its last day counts. Silent where the day has not come.
+Held against the day of the lint (`--as-of`) is the `next` (else `last` plus the interval) of each review. Of a date that is a month its last day counts. Silent where the day has not come.
 
 Go over the plan, and write the next date.",
     look: Look::Plan(look),
@@ -28,16 +27,6 @@ Go over the plan, and write the next date.",
 fn look(subject: &Subject<'_>, found: &mut Findings) {
     let today = subject.today;
     let mut late: Vec<(CivilDay, String, crate::finding::Statement)> = Vec::new();
-    if let Some(next) = subject.plan.document.as_ref().and_then(|document| document.next_review)
-        && next.last() < today
-    {
-        let at = Place::of("document").then("next_review");
-        late.push((
-            next,
-            "the plan".to_owned(),
-            subject.statement(at, format!("next review of the plan: {next}"), ""),
-        ));
-    }
     for (index, duty) in subject.plan.reviews.iter().enumerate() {
         let at = Place::of("reviews").then(index);
         if let Some(next) = duty.next {
@@ -79,7 +68,7 @@ mod tests {
     const RULE: &str = "review-overdue";
 
     fn plan(next: &str) -> String {
-        format!("document: {{ title: T, next_review: {next} }}\nreviews: [{{ what: all, next: {next}, where: r }}]")
+        format!("reviews: [{{ what: all, next: {next}, where: r }}]")
     }
 
     #[test]
