@@ -9,6 +9,7 @@ mod json;
 mod junit;
 mod markdown;
 mod plain;
+mod suite;
 mod text;
 
 use firedrill_core::evidence::RunInputs;
@@ -19,6 +20,7 @@ pub use html::html;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
+pub use suite::{suite_html, suite_junit, suite_markdown, suite_text};
 pub use text::text;
 
 /// A duration as people read it; nanoseconds.

@@ -106,7 +106,8 @@ pub fn markdown(report: &Report<'_>) -> String {
     out
 }
 
-fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = String>) {
+/// A list that is folded away.
+pub(crate) fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.collect();
     if items.is_empty() {
         return;
@@ -127,7 +128,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text that cannot break out of a table cell, become markup, a link or the start of a list.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let text = plain(text);
     let mut out = String::with_capacity(text.len());
     let numbers = text.chars().take_while(char::is_ascii_digit).count();
