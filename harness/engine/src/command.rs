@@ -5,10 +5,13 @@ pub mod doctor;
 pub mod history;
 pub mod init;
 pub mod judge;
+pub mod kpis;
 pub mod plan;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
+pub mod suite;
 
 use std::process::ExitCode;
 
@@ -54,6 +57,9 @@ pub fn main() -> ExitCode {
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Suite(suite) => suite::suite(suite, &cli),
+        Command::Schedule(schedule) => schedule::schedule(schedule, &cli),
+        Command::Kpis(kpis) => kpis::kpis(kpis, &cli),
         Command::Init(init) => init::run(init),
         Command::Doctor(doctor) => doctor::doctor(doctor, &cli),
         Command::Clean(clean) => clean::clean(clean, &cli),

@@ -16,12 +16,14 @@ use crate::cli::{Cli, Format, PostgresArguments, Run};
 use crate::drill::{Drill, Script};
 use crate::judged::JudgedRun;
 use crate::library::{self, Loaded};
+use crate::pipeline;
 use crate::recorder::Recorder;
 use crate::run_directory;
 use crate::view::{Telling, say, tell};
 
 /// Runs the command; its exit code is the verdict's.
 pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
+    crate::suite::follow_parent();
     if run.environment != "local" {
         return Err(Failure::Input(miette::miette!(
             help = "leave --environment out, or say `--environment local`",
@@ -89,7 +91,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         return Err(Failure::Interrupted);
     }
     print(&judged, cli)?;
-    on_ci(&judged);
+    pipeline::tell_run(&judged, &directory);
     let verdict = &judged.judged.verdict;
     if !cli.quiet {
         say(&format!("\nevidence and report: {}", directory.display()));
@@ -304,32 +306,6 @@ fn conclude(directory: &Path) -> Result<JudgedRun, Failure> {
     }
     run_directory::write_manifest(directory).map_err(unwritten)?;
     Ok(run)
-}
-
-/// On a code host's pipeline the summary and annotations are written without asking.
-fn on_ci(run: &JudgedRun) {
-    let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from) else {
-        return;
-    };
-    let markdown = firedrill_reports::markdown(&run.report());
-    let appended = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(&summary)
-        .and_then(|mut file| io::Write::write_all(&mut file, markdown.as_bytes()));
-    if let Err(error) = appended {
-        say(&format!("firedrill: the step summary cannot be written: {error}"));
-    }
-    for finding in &run.judged.verdict.findings {
-        if finding.outcome == firedrill_core::Outcome::Fail {
-            let text = finding
-                .because
-                .replace('%', "%25")
-                .replace('\r', "%0D")
-                .replace('\n', "%0A");
-            say(&format!("::error title={}::{text}", finding.title));
-        }
-    }
 }
 
 fn hold_to_expectation(
