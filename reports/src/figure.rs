@@ -69,7 +69,12 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
             pairs(&verdict.deviations)
         ));
     }
-    if !report.inputs.settings.is_empty() {
+    if !verdict.altered.is_empty() {
+        caveats.push(format!(
+            "Altered for this run, so that the verdict is not about the scenario as it is written: {}",
+            verdict.altered.join("; ")
+        ));
+    } else if !report.inputs.settings.is_empty() {
         caveats.push(format!(
             "Set for this run in place of the scenario's own: {}",
             pairs(&report.inputs.settings)

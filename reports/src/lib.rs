@@ -9,6 +9,7 @@ mod json;
 mod junit;
 mod markdown;
 mod plain;
+mod repeated;
 mod suite;
 mod text;
 
@@ -20,6 +21,7 @@ pub use html::html;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
+pub use repeated::{Repeat, Repeated};
 pub use suite::{suite_html, suite_junit, suite_markdown, suite_text};
 pub use text::text;
 

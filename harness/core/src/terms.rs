@@ -207,6 +207,9 @@ pub struct Terms {
     /// What the striking fault does to data; `None`: it takes service or servers away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
+    /// Values that were put in place of the scenario's own for this run, with what stood there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
 }
 
 /// Whether WAL carries a damage: what decides which recovery is right.

@@ -6,7 +6,11 @@
 mod capacity;
 mod detect;
 mod disrupt;
+mod exam;
+mod keep;
+mod pause;
 mod prepare;
+mod recall;
 mod recover;
 mod steady;
 mod validate;
@@ -29,6 +33,11 @@ use crate::fault::Fault;
 use crate::heartbeat::Heartbeat;
 use crate::recorder::Recorder;
 use crate::stage::{Stage, StageError};
+use crate::view::Announce;
+
+pub use exam::Examined;
+pub use pause::{PAUSE_MAX, Stops};
+pub use recall::Recalled;
 
 /// What a drill is played from.
 pub struct Script {
@@ -48,6 +57,10 @@ pub struct Script {
     pub keep: bool,
     /// The run directory.
     pub directory: PathBuf,
+    /// Where it pauses or ends early.
+    pub stops: Stops,
+    /// Values of an earlier run in place of fresh choices.
+    pub recalled: Option<Recalled>,
 }
 
 /// Why the harness could not play a drill to its end. Not a verdict.
@@ -138,6 +151,9 @@ pub struct Drill {
     struck: Option<Stamp>,
     /// The striking fault was seen by the harness's own probe.
     proved: bool,
+    /// Drill time spent in pauses since the strike.
+    paused: Nanos,
+    announce: Announce,
 }
 
 impl Drill {
@@ -173,6 +189,8 @@ impl Drill {
             steady_from: 0,
             struck: None,
             proved: false,
+            paused: 0,
+            announce: Arc::new(crate::view::say),
         })
     }
 
@@ -186,11 +204,68 @@ impl Drill {
         })
     }
 
-    /// Plays the drill to the point where everything that is judged has been recorded.
+    /// Where lines for a person go; standard error if nothing else is said.
+    pub fn announce_through(&mut self, announce: Announce) {
+        self.announce = announce;
+    }
+
+    fn announce(&self, text: &str) {
+        (self.announce)(text);
+    }
+
+    /// Plays the drill to the point where everything that is judged has been recorded, or to where it was asked to end.
     ///
     /// # Errors
     /// When the harness could not go on. The drill must be taken down all the same.
     pub async fn play(&mut self) -> Result<(), DrillError> {
+        self.set_stage().await?;
+        if !self.end_phase(Phase::Prepare).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Steady, Edge::Begun);
+        let at = self.steady().await?;
+        if !self.end_phase(Phase::Steady).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Disrupt, Edge::Begun);
+        self.disrupt(at).await?;
+        // What was paused before the strike keeps nobody waiting for an alert.
+        self.paused = 0;
+        if !self.end_phase(Phase::Disrupt).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Detect, Edge::Begun);
+        let noticed = self.wait_for_alert().await?;
+        let reported = if noticed { None } else { self.wait_for_report().await? };
+        if !self.end_phase(Phase::Detect).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Decide, Edge::Begun);
+        self.decide(noticed, reported);
+        if !self.end_phase(Phase::Decide).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Recover, Edge::Begun);
+        let ended = self.recover().await?;
+        let paused = self.paused;
+        if !self.end_phase(Phase::Recover).await? {
+            return Ok(());
+        }
+        let ended = ended + self.paused - paused;
+
+        self.phase(Phase::Validate, Edge::Begun);
+        self.validate(ended).await?;
+        self.end_phase(Phase::Validate).await?;
+        Ok(())
+    }
+
+    /// Begins the drill: opens the environment and prepares what the scenario describes.
+    async fn set_stage(&mut self) -> Result<(), DrillError> {
         self.phase(Phase::Prepare, Edge::Begun);
         self.recorder.record_now(Event::Rate { rate: 1 });
         let options = LocalOptions {
@@ -201,28 +276,9 @@ impl Drill {
             progress: Some(self.progress()),
         };
         let local = Local::open(options).await?;
+        local.belongs_to(&self.script.directory)?;
         self.stage = Some(Stage::set(local, &self.script.scenario)?);
-        self.prepare().await?;
-        self.phase(Phase::Prepare, Edge::Ended);
-
-        self.phase(Phase::Steady, Edge::Begun);
-        let at = self.steady().await?;
-        self.phase(Phase::Steady, Edge::Ended);
-
-        self.phase(Phase::Disrupt, Edge::Begun);
-        self.disrupt(at).await?;
-        self.phase(Phase::Disrupt, Edge::Ended);
-
-        self.detect_and_decide().await?;
-
-        self.phase(Phase::Recover, Edge::Begun);
-        let ended = self.recover().await?;
-        self.phase(Phase::Recover, Edge::Ended);
-
-        self.phase(Phase::Validate, Edge::Begun);
-        self.validate(ended).await?;
-        self.phase(Phase::Validate, Edge::Ended);
-        Ok(())
+        self.prepare().await
     }
 
     /// Takes everything down, wherever the drill is. Returns what could not be taken down.
@@ -262,6 +318,9 @@ impl Drill {
             }
         }
         self.faults.clear();
+        if self.script.keep {
+            problems.extend(self.leave().await);
+        }
         if let Some(stage) = self.stage.take() {
             stage.close_links().await;
             let Stage {

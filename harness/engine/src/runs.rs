@@ -92,6 +92,7 @@ pub fn read_run(directory: &Path) -> Option<StoredRun> {
         Ok(()) => match verdict(directory) {
             Ok(verdict) => {
                 past = past.with(&verdict);
+                past.altered |= !verdict.altered.is_empty();
                 None
             }
             Err(problem) => Some(problem),

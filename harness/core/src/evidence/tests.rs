@@ -43,6 +43,7 @@ fn inputs() -> RunInputs {
             stand_ins: Vec::new(),
             not_covered: Vec::new(),
             damage: None,
+            altered: Vec::new(),
         },
         seed: u64::MAX,
         environment: "local".into(),

@@ -205,6 +205,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),
         damage: drill.striking().and_then(|fault| fault.inject.damage()),
+        altered: Vec::new(),
     }
 }
 

@@ -116,8 +116,7 @@ fn stated(metric: &Metric) -> String {
         Metric::Share(figure) => of(figure),
         Metric::Duration(figure) => of(figure),
         Metric::Count(figure) => of(figure),
-        #[allow(unreachable_patterns)]
-        _ => "see `firedrill plan show`".to_owned(),
+        Metric::Untargeted(_) => "measured, and no target is set".to_owned(),
     }
 }
 

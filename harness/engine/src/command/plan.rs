@@ -10,7 +10,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Style, Width};
 
 use super::Failure;
-use crate::cli::{Cli, Format};
+use crate::cli::Cli;
 use crate::library::{self, PLANS};
 
 /// `firedrill plan`
@@ -36,7 +36,7 @@ pub enum PlanCommand {
 
 /// Runs the command.
 pub fn run(command: &PlanCommand, cli: &Cli) -> Result<u8, Failure> {
-    let json = cli.format == Format::Json;
+    let json = super::text_or_json(cli, "plan")?;
     match command {
         PlanCommand::List => list(json),
         PlanCommand::Show { plan, place } => show(plan, *place, json),

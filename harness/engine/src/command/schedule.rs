@@ -13,7 +13,7 @@ use tabled::builder::Builder;
 
 use super::Failure;
 use super::plan::print;
-use super::report::to_stdout;
+use super::report::write_out;
 use crate::cli::{Cli, Format, Past, Schedule};
 use crate::suite::{load, rhythm};
 use crate::view::say;
@@ -45,7 +45,7 @@ pub(super) struct Looked {
 pub fn schedule(schedule: &Schedule, cli: &Cli) -> Result<u8, Failure> {
     let looked = look(&schedule.past)?;
     if schedule.ics {
-        to_stdout(&icalendar::render(&looked))?;
+        write_out(&icalendar::render(&looked))?;
         return Ok(0);
     }
     match cli.format {

@@ -13,7 +13,7 @@ use tabled::builder::Builder;
 
 use super::Failure;
 use super::plan::print;
-use super::report::to_stdout;
+use super::report::write_out;
 use crate::cli::{Cli, Format, PostgresArguments, Suite};
 use crate::suite::{Ordered, Progress, Selected, Selection, Told, run_all, select};
 use crate::view::say;
@@ -133,7 +133,7 @@ pub fn merge(parts: &[PathBuf], output: Option<&Path>, cli: &Cli) -> Result<u8, 
         // Runs lie where their shards were; the joined report alone can be linked to.
         pipeline::tell_suite(&whole, output, output);
     }
-    to_stdout(&rendered(&whole, cli.format))?;
+    write_out(&rendered(&whole, cli.format))?;
     Ok(whole.exit_code())
 }
 
@@ -254,7 +254,7 @@ fn hold_against_earlier(drill: &mut SuiteDrill, output: &Path, earlier: &[PastRu
 /// Writes all renderings and prints the one that was asked for.
 fn conclude(run: &SuiteRun, directory: &Path, cli: &Cli) -> Result<(), Failure> {
     write(run, directory)?;
-    to_stdout(&rendered(run, cli.format))
+    write_out(&rendered(run, cli.format))
 }
 
 fn write(run: &SuiteRun, directory: &Path) -> Result<(), Failure> {

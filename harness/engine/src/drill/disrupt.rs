@@ -34,6 +34,7 @@ impl Drill {
             .map(|fault| build(stage, &fault.name, &fault.inject, seed, &self.database))
             .collect::<Result<_, _>>()?;
         self.faults = faults;
+        self.recall();
         Ok(())
     }
 

@@ -45,7 +45,10 @@ impl Drill {
             self.watch_until(broken).await?;
             self.break_archive().await?;
         }
-        let planned = self.wait_for_strike(not_before).await?;
+        let planned = match self.script.recalled.as_ref().and_then(|recalled| recalled.strike_after) {
+            Some(after) => self.wait_for_recalled(after).await?,
+            None => self.wait_for_strike(not_before).await?,
+        };
         let inputs: Vec<String> = planned
             .inputs
             .iter()
@@ -87,6 +90,21 @@ impl Drill {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until the instant at which an earlier run was struck is near.
+    async fn wait_for_recalled(&self, after: Nanos) -> Result<strike::Planned, DrillError> {
+        let at = self.steady_from + after;
+        self.watch_until(at - PLANNED_AHEAD).await?;
+        Ok(strike::Planned {
+            at,
+            inputs: [
+                ("rule".to_owned(), "recalled".to_owned()),
+                ("after_ns".to_owned(), after.to_string()),
+                ("at_ns".to_owned(), at.to_string()),
+            ]
+            .into(),
+        })
     }
 
     /// Waits until an instant, making sure twice a second that the evidence is still written.

@@ -91,7 +91,7 @@ impl Drill {
         Ok(())
     }
 
-    fn all_good(&self) -> bool {
+    pub(super) fn all_good(&self) -> bool {
         self.live_now()
             .is_some_and(|live| !live.tiers.is_empty() && live.tiers.iter().all(|tier| self.is_good(tier)))
     }

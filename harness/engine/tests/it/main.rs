@@ -4,5 +4,7 @@ mod command;
 mod drills;
 mod environment;
 mod faults;
+mod liars;
 mod pipelines;
+mod spoiled;
 mod suites;

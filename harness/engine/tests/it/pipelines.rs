@@ -144,9 +144,9 @@ fn the_github_workflow_calls_what_there_is() {
 
     let suites = [
         ("", "weekly"),
-        (&crons[1], "monthly"),
-        (&crons[2], "quarterly"),
-        (&crons[3], "annual"),
+        (crons[1].as_str(), "monthly"),
+        (crons[2].as_str(), "quarterly"),
+        (crons[3].as_str(), "annual"),
     ];
     for (cron, suite) in suites {
         let mut workspace = Workspace::new();

@@ -113,6 +113,7 @@ fn terms() -> Terms {
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
         damage: None,
+        altered: Vec::new(),
     }
 }
 
