@@ -46,7 +46,7 @@ pub fn suite(suite: &Suite, cli: &Cli) -> Result<u8, Failure> {
         .into_iter()
         .map(|run| run.past)
         .collect();
-    let arguments = passed_on(suite);
+    let arguments = passed_on(suite, cli);
     let orders: Vec<(Selected, Ordered)> = selection
         .drills
         .iter()
@@ -187,7 +187,7 @@ fn make_folder(suite: &Suite, cadence: Cadence) -> Result<(PathBuf, PathBuf), Fa
 }
 
 /// What every drill is told on its command line.
-fn passed_on(suite: &Suite) -> Vec<OsString> {
+fn passed_on(suite: &Suite, cli: &Cli) -> Vec<OsString> {
     let PostgresArguments {
         postgres,
         pg_version,
@@ -196,6 +196,9 @@ fn passed_on(suite: &Suite) -> Vec<OsString> {
     let mut arguments: Vec<OsString> = vec!["--postgres".into(), postgres.into()];
     if let Some(version) = pg_version {
         arguments.extend(["--pg-version".into(), version.to_string().into()]);
+    }
+    if let Some(config) = &cli.config {
+        arguments.extend(["--config".into(), config.into()]);
     }
     if *offline {
         arguments.push("--offline".into());
