@@ -7,12 +7,15 @@ pub mod fault;
 pub mod history;
 pub mod init;
 pub mod judge;
+pub mod kpis;
 pub mod man;
 pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
+pub mod suite;
 
 use std::process::ExitCode;
 
@@ -67,6 +70,9 @@ pub fn main() -> ExitCode {
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Suite(suite) => suite::suite(suite, &cli),
+        Command::Schedule(schedule) => schedule::schedule(schedule, &cli),
+        Command::Kpis(kpis) => kpis::kpis(kpis, &cli),
         Command::Fault(command) => fault::run(command, &cli),
         Command::Init(init) => init::run(init),
         Command::Backup(command) => backup::run(command, &cli),
