@@ -15,6 +15,7 @@ mod drill;
 mod limits;
 mod loopholes;
 mod moving;
+mod own;
 mod scope;
 mod soundness;
 mod steps;

@@ -12,11 +12,13 @@ use crate::verdict::Outcome;
 
 mod backup;
 mod fault;
+mod own;
 mod procedure;
 mod service;
 
 pub use backup::{Backup, Cadence, Wal};
 pub use fault::{CutManner, Detector, Fault, FaultKind};
+pub use own::{CommandLine, OwnCheck, OwnFault, OwnStep, TOOLS_FOLDER};
 pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
@@ -59,6 +61,12 @@ pub struct Scenario {
     /// Windows, thresholds and checks that differ from their defaults.
     #[serde(default)]
     pub judging: Judging,
+    /// Checks of your own, by name, besides the built-in ones; each must have passed.
+    #[serde(default)]
+    pub checks: BTreeMap<String, OwnCheck>,
+    /// Programs that own commands need on the machine; without them the drill is skipped.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// What stands in for what the plan names.
     #[serde(default)]
     pub stand_ins: Vec<StandIn>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
-use crate::scenario::{Detector, FaultKind};
+use crate::scenario::{Detector, FaultKind, OwnFault};
 use crate::stamp::{Nanos, SECOND};
 use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
@@ -87,7 +87,10 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
         Some(Detector::Alerts(kinds)) => return Some(kinds.clone()),
         None if !detection(drill).is_empty() => return Some(detection(drill)),
         None => match &fault.inject {
-            FaultKind::Kill { service } | FaultKind::Pause { service } | FaultKind::LoseData { service } => {
+            FaultKind::Kill { service }
+            | FaultKind::Pause { service }
+            | FaultKind::LoseData { service }
+            | FaultKind::Run(OwnFault { service, .. }) => {
                 match drill.scenario.services.get(service) {
                     Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
                     Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
@@ -169,7 +172,12 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         None => DetectorTerm::None,
     };
     let nanos = |duration: Option<Duration>, default: Nanos| duration.and_then(Duration::nanos).unwrap_or(default);
-    let checks = scenario.judging.checks.clone();
+    let mut checks = scenario
+        .judging
+        .checks
+        .clone()
+        .unwrap_or_else(|| DEFAULT_CHECKS.map(str::to_owned).to_vec());
+    checks.extend(scenario.checks.keys().cloned());
     Terms {
         plan: plan.plan.clone(),
         scenario: drill.name(),
@@ -185,8 +193,9 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         settle: nanos(scenario.judging.settle, SETTLE),
         procedure_deadline: nanos(Some(scenario.procedure.deadline), 0),
         run_limit: nanos(Some(scenario.give_up), 0),
-        required_checks: checks.unwrap_or_else(|| DEFAULT_CHECKS.map(str::to_owned).to_vec()),
+        required_checks: checks,
         at_drill_size: true,
+        tool: scenario.backup.tool.clone().filter(|_| scenario.backup.is_own()),
         availability_ppm: plan
             .availability
             .iter()

@@ -2,7 +2,7 @@
 
 use crate::document::{Mistake, Place, listed};
 use crate::plan::{Duration, Share};
-use crate::scenario::{Action, FaultKind, Service};
+use crate::scenario::{FaultKind, Service};
 use crate::stamp::{Nanos, SECOND};
 
 use super::drill::Drill;
@@ -34,11 +34,8 @@ fn databases(drill: &Drill, found: &mut Vec<Mistake>) {
         Service::Application(application) => Some(&application.database),
         Service::Postgres(_) | Service::S3(_) => None,
     });
-    let restored = scenario.procedure.steps.iter().filter_map(|step| match &step.action {
-        Action::Restore { into, .. } => Some(into),
-        _ => None,
-    });
-    let mut names: Vec<&String> = used.chain(restored).collect();
+    let restored = scenario.procedure.steps.iter().filter_map(|step| step.action.restores());
+    let mut names: Vec<&str> = used.map(String::as_str).chain(restored).collect();
     names.sort();
     names.dedup();
     for name in names {
@@ -92,6 +89,7 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             FaultKind::Kill { service } => ("kill", service),
             FaultKind::Pause { service } => ("pause", service),
             FaultKind::LoseData { service } => ("lose_data", service),
+            FaultKind::Run(own) => ("run", &own.service),
             // Which of its two ends a link belongs to is not known.
             FaultKind::Cut { .. } | FaultKind::Delay { .. } => continue,
         };

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Duration;
 
+use super::OwnFault;
+
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +33,7 @@ pub enum Detector {
     Alerts(Vec<String>),
 }
 
-/// The built-in faults.
+/// The built-in faults, and your own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
@@ -65,6 +67,8 @@ pub enum FaultKind {
         /// One way, drill time.
         by: Duration,
     },
+    /// A command of your own.
+    Run(OwnFault),
 }
 
 /// How a cut link looks to its clients.

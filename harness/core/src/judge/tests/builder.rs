@@ -108,6 +108,7 @@ fn terms() -> Terms {
         run_limit: 600_000 * MS,
         required_checks: vec!["amcheck".to_owned()],
         at_drill_size: true,
+        tool: None,
         availability_ppm: Some((999_000, source)),
         assumptions: Vec::new(),
         stand_ins: Vec::new(),
