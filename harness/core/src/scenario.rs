@@ -80,6 +80,24 @@ pub struct Scenario {
     pub twins: BTreeMap<String, Twin>,
 }
 
+impl Scenario {
+    /// Every command of the user's own, twins left aside.
+    #[must_use]
+    pub fn commands(&self) -> Vec<&CommandLine> {
+        let backups = self.backup.own().into_iter().map(|(_, command)| command);
+        let steps = self.procedure.steps.iter().filter_map(|step| match &step.action {
+            Action::Run(own) => Some(&own.command),
+            _ => None,
+        });
+        let faults = self.faults.iter().flat_map(|fault| match &fault.inject {
+            FaultKind::Run(own) => [Some(&own.command), Some(&own.prove), own.heal.as_ref()],
+            _ => [None; 3],
+        });
+        let checks = self.checks.values().map(|check| &check.run);
+        backups.chain(steps).chain(faults.flatten()).chain(checks).collect()
+    }
+}
+
 fn one() -> u32 {
     1
 }

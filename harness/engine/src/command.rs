@@ -21,6 +21,8 @@ use crate::cli::{Cli, Color, Command};
 pub enum Failure {
     /// Bad usage, a bad input file or altered evidence (2).
     Input(miette::Report),
+    /// What was asked for cannot run on this machine: skipped, and never passed (3).
+    Skipped(miette::Report),
     /// The harness failed (4).
     Harness(miette::Report),
     /// Interrupted (130).
@@ -31,6 +33,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Failure::Input(_) => 2,
+            Failure::Skipped(_) => 3,
             Failure::Harness(_) => 4,
             Failure::Interrupted => 130,
         }
@@ -68,7 +71,9 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             match &failure {
-                Failure::Input(report) | Failure::Harness(report) => crate::view::say(&format!("{report:?}")),
+                Failure::Input(report) | Failure::Skipped(report) | Failure::Harness(report) => {
+                    crate::view::say(&format!("{report:?}"))
+                }
                 Failure::Interrupted => {}
             }
             ExitCode::from(failure.exit_code())

@@ -5,6 +5,7 @@
 
 mod detect;
 mod disrupt;
+mod own;
 mod prepare;
 mod recover;
 mod steady;
@@ -19,13 +20,14 @@ use firedrill_core::stamp::{Nanos, Stamp};
 use firedrill_core::{Plan, Scenario, Terms};
 use firedrill_environment::{Local, LocalOptions, PostgresChoice};
 use firedrill_load::{Canary, Live, Workload, now};
-use firedrill_respond::{Monitor, People, Team};
+use firedrill_respond::{Monitor, OwnCommands, People, Team};
 
 use crate::archive_watch::ArchiveWatch;
 use crate::cadence::Cadence;
 use crate::check::static_tables::Digests;
 use crate::fault::Fault;
 use crate::heartbeat::Heartbeat;
+use crate::library::ToolFile;
 use crate::recorder::Recorder;
 use crate::stage::{Stage, StageError};
 
@@ -47,6 +49,8 @@ pub struct Script {
     pub keep: bool,
     /// The run directory.
     pub directory: PathBuf,
+    /// Files that the scenario's own commands use.
+    pub tools: Vec<ToolFile>,
 }
 
 /// Why the harness could not play a drill to its end. Not a verdict.
@@ -84,6 +88,12 @@ pub enum DrillError {
     /// The evidence cannot be written.
     #[error("{0}")]
     Recorder(String),
+    /// A command of the user's own failed while the drill was being prepared.
+    #[error("{0}")]
+    Own(firedrill_respond::OwnError),
+    /// A command of the user's own says that it cannot run here: no fault of anyone's.
+    #[error("{0}")]
+    CannotRun(String),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -112,6 +122,7 @@ pub struct Drill {
     load: Arc<Mutex<RunningLoad>>,
     monitor: Option<Arc<Monitor>>,
     team: Option<Arc<Team>>,
+    own: Option<Arc<OwnCommands>>,
     people: People,
     archive: Option<ArchiveWatch>,
     dumps: Option<Cadence>,
@@ -148,6 +159,7 @@ impl Drill {
             load: Arc::default(),
             monitor: None,
             team: None,
+            own: None,
             people,
             archive: None,
             dumps: None,
@@ -234,6 +246,7 @@ impl Drill {
             monitor.stop().await;
         }
         self.team = None;
+        let own = self.own.take();
         let healed: Vec<usize> = self.injected.drain(..).rev().collect();
         for index in healed {
             let fault = &self.faults[index];
@@ -249,6 +262,7 @@ impl Drill {
             }
         }
         self.faults.clear();
+        drop(own);
         if let Some(stage) = self.stage.take() {
             stage.close_links().await;
             let Stage {

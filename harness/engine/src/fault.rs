@@ -2,6 +2,7 @@
 //! scenario and the environment's capabilities; it never touches what those do not offer.
 
 pub mod link;
+pub mod own;
 pub mod service;
 
 use std::collections::BTreeMap;

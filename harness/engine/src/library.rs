@@ -13,6 +13,10 @@ use firedrill_core::{Plan, Scenario};
 
 use crate::command::Failure;
 
+mod tools;
+
+pub use tools::{TOOLS, ToolFile, missing, missing_programs};
+
 /// A file that comes with this program.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipped {
@@ -47,6 +51,10 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/database-failure.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/database-failure-shell",
+        "scenarios/samia-tarot-failover/database-failure-shell.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/network-partition",
         "scenarios/samia-tarot-failover/network-partition.yaml"
     ),
@@ -65,6 +73,8 @@ pub struct Loaded {
     pub scenario: Parsed<Scenario>,
     /// The twin that was asked for; whether it exists is found out by resolving.
     pub twin: Option<String>,
+    /// Files that the scenario's own commands may use.
+    pub tools: Vec<ToolFile>,
 }
 
 impl Loaded {
@@ -91,14 +101,27 @@ pub fn load(argument: &str) -> Result<Loaded, Failure> {
     if is_file(name) {
         let path = Path::new(name);
         let scenario = parse_scenario(read(path)?).map_err(input)?;
-        let plan = plan_of(&scenario, path.parent().unwrap_or(Path::new("")))?;
-        return Ok(Loaded { plan, scenario, twin });
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let plan = plan_of(&scenario, folder)?;
+        let tools = tools::beside(&scenario, folder)?;
+        return Ok(Loaded {
+            plan,
+            scenario,
+            twin,
+            tools,
+        });
     }
     let shipped = find(SCENARIOS, name, "scenario")?;
     let scenario = parse_scenario(Source::new(shipped.path, shipped.text)).map_err(input)?;
     let folder = Path::new(shipped.path).parent().unwrap_or(Path::new(""));
     let plan = plan_of(&scenario, folder)?;
-    Ok(Loaded { plan, scenario, twin })
+    let tools = tools::shipped(folder);
+    Ok(Loaded {
+        plan,
+        scenario,
+        twin,
+        tools,
+    })
 }
 
 /// A plan by name or file.

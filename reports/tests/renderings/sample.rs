@@ -10,8 +10,9 @@ use firedrill_core::terms::{
     Comparator, ComponentTerm, DetectorTerm, Domain, Limit, RtoFrom, RtoTerm, RtoUntil, Source, StandIn, Status, Terms,
     Thresholds, TierTerm,
 };
-use firedrill_core::verdict::{BackupTaken, ToolRun, 
-    Achieved, FaultRun, Finding, Loss, Moments, Outcome, PhaseSpan, Span, StepRun, Tally, TierMoments, Verdict,
+use firedrill_core::verdict::{
+    Achieved, BackupTaken, FaultRun, Finding, Loss, Moments, Outcome, PhaseSpan, Span, StepRun, Tally, TierMoments,
+    ToolRun, Verdict,
 };
 use firedrill_reports::Report;
 

@@ -38,7 +38,7 @@ fn inputs() -> RunInputs {
             run_limit: 1,
             required_checks: Vec::new(),
             at_drill_size: true,
-        tool: None,
+            tool: None,
             availability_ppm: None,
             assumptions: Vec::new(),
             stand_ins: Vec::new(),

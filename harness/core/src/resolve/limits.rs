@@ -90,13 +90,11 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
             FaultKind::Kill { service }
             | FaultKind::Pause { service }
             | FaultKind::LoseData { service }
-            | FaultKind::Run(OwnFault { service, .. }) => {
-                match drill.scenario.services.get(service) {
-                    Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
-                    Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
-                    Some(Service::Application(_)) | None => &["application_failing"],
-                }
-            }
+            | FaultKind::Run(OwnFault { service, .. }) => match drill.scenario.services.get(service) {
+                Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
+                Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
+                Some(Service::Application(_)) | None => &["application_failing"],
+            },
             FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
                 match drill.scenario.services.get(&link[1]) {
                     Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],

@@ -34,7 +34,11 @@ fn databases(drill: &Drill, found: &mut Vec<Mistake>) {
         Service::Application(application) => Some(&application.database),
         Service::Postgres(_) | Service::S3(_) => None,
     });
-    let restored = scenario.procedure.steps.iter().filter_map(|step| step.action.restores());
+    let restored = scenario
+        .procedure
+        .steps
+        .iter()
+        .filter_map(|step| step.action.restores());
     let mut names: Vec<&str> = used.map(String::as_str).chain(restored).collect();
     names.sort();
     names.dedup();

@@ -53,9 +53,15 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
         return;
     }
     let by_reference = [
-        ("base", backup.base.as_ref().is_some_and(|cadence| cadence.run.is_none())),
+        (
+            "base",
+            backup.base.as_ref().is_some_and(|cadence| cadence.run.is_none()),
+        ),
         ("wal", backup.wal.as_ref().is_some_and(|wal| wal.run.is_none())),
-        ("dump", backup.dump.as_ref().is_some_and(|cadence| cadence.run.is_none())),
+        (
+            "dump",
+            backup.dump.as_ref().is_some_and(|cadence| cadence.run.is_none()),
+        ),
     ];
     for (key, _) in by_reference.iter().filter(|(_, is)| *is) {
         found.push(Mistake::new(
@@ -166,7 +172,9 @@ fn command(found: &mut Vec<Mistake>, at: &Place, words: &CommandLine) {
             format!("at most {WORDS_MAX} words and {BYTES_MAX} bytes, none of them zero; put the rest into a script"),
         ));
     }
-    let tool = program.strip_prefix(TOOLS_FOLDER).is_some_and(|rest| rest.starts_with('/'));
+    let tool = program
+        .strip_prefix(TOOLS_FOLDER)
+        .is_some_and(|rest| rest.starts_with('/'));
     let leads_out = program.split('/').any(|part| part == "..");
     if program.contains('/') && !program.starts_with('/') && (!tool || leads_out) {
         found.push(Mistake::new(

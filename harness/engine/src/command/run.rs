@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use firedrill_core::Terms;
 use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
 use firedrill_core::resolve::resolve;
+use firedrill_core::scenario::TOOLS_FOLDER;
 use firedrill_core::verdict::Verdict;
+use firedrill_core::{Scenario, Terms};
 use firedrill_environment::{Build, Origin, PostgresChoice, Source};
 
 use super::Failure;
 use super::report::print;
 use crate::cli::{Cli, Format, PostgresArguments, Run};
-use crate::drill::{Drill, Script};
+use crate::drill::{Drill, DrillError, Script};
 use crate::judged::JudgedRun;
 use crate::library::{self, Loaded};
 use crate::recorder::Recorder;
@@ -39,6 +40,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
     let loaded = library::load(&run.scenario)?;
     let (scenario, terms) = resolve(&loaded.plan.value, &loaded.scenario.value, loaded.twin.as_deref())
         .map_err(|unsound| Failure::Input(loaded.draw(unsound)))?;
+    can_run(&scenario, &loaded)?;
     let build = find_postgres(&wanted, cli)?;
     let seed = match run.seed {
         Some(seed) => seed,
@@ -54,6 +56,11 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
             directory.display()
         ))
     })?;
+    let unkept = |error: io::Error| Failure::Harness(miette::miette!("the scenario's tools cannot be kept: {error}"));
+    for tool in &loaded.tools {
+        let place = Path::new(TOOLS_FOLDER).join(&tool.path);
+        run_directory::write_below(&directory, &place, &tool.bytes).map_err(unkept)?;
+    }
     let binary = std::env::current_exe()
         .map_err(|error| Failure::Harness(miette::miette!("this program cannot find itself: {error}")))?;
     let expected = scenario.expect.clone();
@@ -70,6 +77,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         },
         keep: run.keep,
         directory: directory.clone(),
+        tools: loaded.tools.clone(),
     };
     let played = play(script, &digest, cli)?;
     // Whatever happened, the evidence up to then is sealed and judged.
@@ -118,8 +126,43 @@ fn inputs(name: &str, loaded: &Loaded, terms: &Terms, seed: u64, run: &Run, buil
         terms: terms.clone(),
         seed,
         environment: run.environment.clone(),
-        versions: versions(build),
+        versions: versions(build).into_iter().chain(tools(loaded)).collect(),
     }
+}
+
+/// Digests of the files that the scenario's own commands use: they are inputs as much as the scenario is.
+fn tools(loaded: &Loaded) -> impl Iterator<Item = (String, String)> {
+    loaded.tools.iter().map(|tool| {
+        let digest = firedrill_core::evidence::digest::sha256(&tool.bytes);
+        (
+            format!("{TOOLS_FOLDER}/{}", tool.path.display()),
+            format!("SHA-256 {digest}"),
+        )
+    })
+}
+
+/// Whether the machine has what the scenario's own commands need.
+fn can_run(scenario: &Scenario, loaded: &Loaded) -> Result<(), Failure> {
+    let missing = library::missing(scenario, &loaded.tools);
+    if !missing.is_empty() {
+        return Err(Failure::Input(miette::miette!(
+            help = format!(
+                "put them into the folder `{TOOLS_FOLDER}` beside {}",
+                loaded.scenario.source.name
+            ),
+            "the scenario's commands name files that are not there: {}",
+            missing.join(", ")
+        )));
+    }
+    let missing = library::missing_programs(scenario);
+    if !missing.is_empty() {
+        return Err(Failure::Skipped(miette::miette!(
+            help = "install them (`./ci/setup` does, on Debian), or run a scenario that needs none",
+            "skipped: the scenario needs programs that are not on PATH: {}",
+            missing.join(", ")
+        )));
+    }
+    Ok(())
 }
 
 /// The Postgres that is asked for, found or fetched before anything of the run exists.
@@ -238,6 +281,10 @@ fn play(script: Script, digest: &str, cli: &Cli) -> Result<Played, Failure> {
         Some(Ok(())) => Some(Failure::Harness(miette::miette!(
             help = format!("see `firedrill clean`; the evidence is in {}", directory.display()),
             "the drill could not be cleaned up"
+        ))),
+        Some(Err(DrillError::CannotRun(why))) => Some(Failure::Skipped(miette::miette!(
+            help = format!("its output is in {}", directory.join("logs").display()),
+            "skipped: a command of the scenario cannot run here: {why}"
         ))),
         Some(Err(error)) => Some(Failure::Harness(miette::miette!(
             help = format!(

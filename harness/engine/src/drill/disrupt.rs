@@ -10,10 +10,12 @@ use firedrill_core::stamp::{Nanos, SECOND, Stamp};
 use firedrill_environment::{Files, Lifecycle};
 use firedrill_load::now;
 use firedrill_proxy::Cut;
+use firedrill_respond::OwnCommands;
 
 use super::{Drill, DrillError, nanos, sleep_until};
 use crate::fault::Fault;
 use crate::fault::link::{self, LinkFault, Protocol};
+use crate::fault::own::{self, OwnFault};
 use crate::fault::service::{self, ServiceFault};
 use crate::stage::Stage;
 
@@ -28,7 +30,7 @@ impl Drill {
         let faults = scenario
             .faults
             .iter()
-            .map(|fault| build(stage, &fault.name, &fault.inject))
+            .map(|fault| build(stage, self.own.as_ref(), &fault.name, &fault.inject))
             .collect::<Result<_, _>>()?;
         self.faults = faults;
         Ok(())
@@ -165,7 +167,12 @@ pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdg
     }
 }
 
-fn build(stage: &Stage, name: &str, kind: &FaultKind) -> Result<Box<dyn Fault>, DrillError> {
+fn build(
+    stage: &Stage,
+    own: Option<&Arc<OwnCommands>>,
+    name: &str,
+    kind: &FaultKind,
+) -> Result<Box<dyn Fault>, DrillError> {
     Ok(match kind {
         FaultKind::Kill { service } => of_service(stage, name, service, service::Harm::Kill)?,
         FaultKind::Pause { service } => of_service(stage, name, service, service::Harm::Pause)?,
@@ -180,6 +187,14 @@ fn build(stage: &Stage, name: &str, kind: &FaultKind) -> Result<Box<dyn Fault>, 
         FaultKind::Delay { link, by } => {
             let by = Duration::from_nanos(nanos(*by)?.unsigned_abs());
             of_link(stage, name, link, link::Harm::Delay(by))?
+        }
+        FaultKind::Run(fault) => {
+            let own = own.ok_or_else(|| DrillError::Other("commands of your own cannot be run here".into()))?;
+            let deadline = match fault.deadline {
+                Some(deadline) => Duration::from_nanos(nanos(deadline)?.unsigned_abs()),
+                None => own::DEADLINE,
+            };
+            Box::new(OwnFault::new(name, fault.clone(), deadline, Arc::clone(own)))
         }
     })
 }

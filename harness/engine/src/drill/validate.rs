@@ -30,6 +30,7 @@ impl Drill {
     pub(super) async fn validate(&mut self, ended: Nanos) -> Result<(), DrillError> {
         self.wait_for_service(ended).await?;
         self.stop_load().await?;
+        self.measure_stored()?;
         if let Some(serving) = self.find_serving().await {
             self.read_and_check(&serving).await?;
         } else {
@@ -309,6 +310,7 @@ impl Drill {
         })
         .await;
         self.ask("journey", serving, async |_| self.journey().await).await;
+        self.own_checks(serving).await?;
         self.still_recording()
     }
 
@@ -327,7 +329,7 @@ impl Drill {
         self.checked(early, name, checked);
     }
 
-    fn checked(&self, early: Nanos, name: &str, checked: Checked) {
+    pub(super) fn checked(&self, early: Nanos, name: &str, checked: Checked) {
         self.recorder
             .record(Stamp::new(early, now()), checked.event(name, &self.component));
     }
@@ -348,7 +350,7 @@ impl Drill {
             let relations = row.get::<_, i64>(1).unsigned_abs();
             let config = self
                 .stage()?
-                .repository(&self.backup_store()?, None, "checksum-scan/")?;
+                .repository(&self.scratch_store()?, None, "checksum-scan/")?;
             let repository = Repository::open(&config)?;
             let options = BaseBackupOptions {
                 include_wal: Some(true),

@@ -267,6 +267,7 @@ pub struct Store {
     program: Program,
     access_key: String,
     secret_key: Secret,
+    certificate: Option<PathBuf>,
 }
 
 capabilities_of_a_program!(Store);
@@ -285,7 +286,14 @@ impl Store {
             program,
             access_key,
             secret_key,
+            certificate: None,
         })
+    }
+
+    /// The certificate to trust, in PEM, where the store speaks TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<PathBuf> {
+        self.certificate.clone()
     }
 
     /// The access key.
