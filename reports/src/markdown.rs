@@ -72,6 +72,9 @@ pub fn markdown(report: &Report<'_>) -> String {
     for about in &verdict.about_plan {
         line(format!("- About the plan: {}", cell(about)));
     }
+    if let Some(tool) = figure::tool(verdict) {
+        line(format!("- Backup tool: {}", cell(&tool)));
+    }
     let (origin, name) = figure::origin(verdict);
     list(
         &mut line,
@@ -127,7 +130,7 @@ fn code(text: &str) -> String {
 }
 
 /// Text that cannot break out of a table cell, become markup, a link or the start of a list.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let text = plain(text);
     let mut out = String::with_capacity(text.len());
     let numbers = text.chars().take_while(char::is_ascii_digit).count();

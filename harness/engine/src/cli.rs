@@ -79,6 +79,8 @@ pub enum Command {
     Judge(Judge),
     /// Print one rendering of a judged run (--format text|json|markdown|junit|html).
     Report(Report),
+    /// Put runs side by side: the tool of each, backup and restore time, bytes stored, loss, restored.
+    Compare(Compare),
     /// DR plans: list, show, check.
     #[command(subcommand)]
     Plan(crate::command::plan::PlanCommand),
@@ -175,6 +177,14 @@ pub struct Judge {
 pub struct Report {
     /// The run directory.
     pub run: PathBuf,
+}
+
+/// `firedrill compare`
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// Run directories.
+    #[arg(required = true, num_args = 1..=32)]
+    pub runs: Vec<PathBuf>,
 }
 
 /// `firedrill doctor`

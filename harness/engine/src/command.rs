@@ -1,6 +1,7 @@
 //! The commands, one file each; this one maps what they end with to exit codes.
 
 pub mod clean;
+pub mod compare;
 pub mod doctor;
 pub mod history;
 pub mod init;
@@ -54,6 +55,7 @@ pub fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Run(run) => run::run(run, &cli),
         Command::Judge(judge) => judge::judge(judge, &cli),
+        Command::Compare(compare) => compare::compare(compare, &cli),
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),

@@ -51,6 +51,10 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/database-failure.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/database-failure-pgbackrest",
+        "scenarios/samia-tarot-failover/database-failure-pgbackrest.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/database-failure-shell",
         "scenarios/samia-tarot-failover/database-failure-shell.yaml"
     ),

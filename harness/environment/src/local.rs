@@ -169,7 +169,15 @@ impl Local {
     /// # Errors
     /// The name is taken or cannot be used.
     pub fn store(&self, name: &str) -> Result<Store> {
-        Store::new(&self.site, name)
+        Store::new(&self.site, name, false)
+    }
+
+    /// The same for a store that speaks TLS as well, with a certificate made for it.
+    ///
+    /// # Errors
+    /// As [`Local::store`].
+    pub fn store_with_tls(&self, name: &str) -> Result<Store> {
+        Store::new(&self.site, name, true)
     }
 
     /// A host for the application; `config` is written to its `--config` file at each start, with `listen` and

@@ -127,6 +127,12 @@ pub(super) fn stand_ins(drill: &Drill) -> Vec<StandIn> {
                 tool.as_deref().unwrap_or("a tool without a name")
             ),
         });
+        if drill.scenario.backup.store.is_none() {
+            list.push(StandIn {
+                planned: "the plan's backup store".to_owned(),
+                drilled: "a directory of this machine that outlives the database's host".to_owned(),
+            });
+        }
     }
     if drill.scenario.backup.store.is_some() {
         let places = backup_places(drill);

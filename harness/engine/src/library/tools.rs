@@ -31,6 +31,11 @@ macro_rules! tool {
 
 /// The tools of the shipped scenarios, by their place in the repository.
 pub const TOOLS: &[(&str, &[u8])] = &[
+    tool!("scenarios/samia-tarot-failover/tools/pgbackrest/archive.sh"),
+    tool!("scenarios/samia-tarot-failover/tools/pgbackrest/backup.sh"),
+    tool!("scenarios/samia-tarot-failover/tools/pgbackrest/configure.sh"),
+    tool!("scenarios/samia-tarot-failover/tools/pgbackrest/restore.sh"),
+    tool!("scenarios/samia-tarot-failover/tools/pgbackrest/setup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/shell/archive.sh"),
     tool!("scenarios/samia-tarot-failover/tools/shell/backup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/shell/fetch.sh"),
@@ -103,12 +108,7 @@ fn gather(root: &Path, below: &Path, depth: usize, files: &mut Vec<ToolFile>) ->
 /// Files that the scenario's commands name and that are not there.
 #[must_use]
 pub fn missing(scenario: &Scenario, tools: &[ToolFile]) -> Vec<String> {
-    let named: BTreeSet<&str> = scenario
-        .commands()
-        .into_iter()
-        .filter_map(|command| command.first())
-        .map(String::as_str)
-        .collect();
+    let named: BTreeSet<&str> = scenario.commands().into_iter().flatten().map(String::as_str).collect();
     named
         .into_iter()
         .filter(|word| {
