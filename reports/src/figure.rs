@@ -69,7 +69,12 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
             pairs(&verdict.deviations)
         ));
     }
-    if !report.inputs.settings.is_empty() {
+    if !verdict.altered.is_empty() {
+        caveats.push(format!(
+            "Altered for this run, so that the verdict is not about the scenario as it is written: {}",
+            verdict.altered.join("; ")
+        ));
+    } else if !report.inputs.settings.is_empty() {
         caveats.push(format!(
             "Set for this run in place of the scenario's own: {}",
             pairs(&report.inputs.settings)
@@ -205,11 +210,13 @@ pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<St
                 tier.impact,
             ));
         }
-        rows.push((
-            format!("tier {level} released"),
-            "the procedure let traffic in",
-            tier.released,
-        ));
+        if tier.released.is_some() {
+            rows.push((
+                format!("tier {level} released"),
+                "the procedure let traffic in",
+                tier.released,
+            ));
+        }
         rows.push((
             format!("tier {level} restored"),
             "served within its thresholds from here on",

@@ -10,6 +10,7 @@ mod json;
 mod junit;
 mod markdown;
 mod plain;
+mod repeated;
 mod text;
 
 use firedrill_core::evidence::RunInputs;
@@ -21,6 +22,7 @@ pub use html::html;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
+pub use repeated::{Repeat, Repeated};
 pub use text::text;
 
 /// A duration as people read it; nanoseconds.

@@ -23,6 +23,8 @@ mod store;
 mod verify;
 mod wal;
 mod wal_command;
+mod wal_records;
+mod wal_search;
 mod wire;
 
 pub use base::BaseBackupOptions;
@@ -34,3 +36,5 @@ pub use restore::{RecoveryTarget, Restored};
 pub use verify::Verification;
 pub use wal::{WAL_BYTES_MAX, WAL_SEGMENT_BYTES, WalGap, WalRecord, wal_fetch, wal_push};
 pub use wal_command::{EXIT_CANNOT_TELL, EXIT_NOT_THERE, wal_fetch_main, wal_push_main};
+pub use wal_records::RelationFile;
+pub use wal_search::{WalChange, WalFound, WalQuery, WalSearched, lsn_text};

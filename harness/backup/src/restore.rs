@@ -33,6 +33,8 @@ pub enum RecoveryTarget {
     Time(String),
     /// At a position: `0/3000148`.
     Lsn(String),
+    /// Just before the record at a position: what it and all later ones did is not replayed.
+    BeforeLsn(String),
     /// At a point that `pg_create_restore_point` named.
     Name(String),
     /// As soon as the cluster is consistent: at the end of the base backup.
@@ -274,7 +276,7 @@ fn settings(target: &RecoveryTarget, wal_fetch_command: &str) -> Result<Vec<(&'s
     match target {
         RecoveryTarget::Latest => {}
         RecoveryTarget::Time(time) => settings.push(("recovery_target_time", time.clone())),
-        RecoveryTarget::Lsn(lsn) => {
+        RecoveryTarget::Lsn(lsn) | RecoveryTarget::BeforeLsn(lsn) => {
             if crate::record::parse_lsn(lsn).is_none() {
                 return Err(Error::Config {
                     what: "recovery target".into(),
@@ -283,6 +285,9 @@ fn settings(target: &RecoveryTarget, wal_fetch_command: &str) -> Result<Vec<(&'s
                 });
             }
             settings.push(("recovery_target_lsn", lsn.clone()));
+            if matches!(target, RecoveryTarget::BeforeLsn(_)) {
+                settings.push(("recovery_target_inclusive", "off".into()));
+            }
         }
         RecoveryTarget::Name(name) => settings.push(("recovery_target_name", name.clone())),
         RecoveryTarget::Immediate => settings.push(("recovery_target", "immediate".into())),

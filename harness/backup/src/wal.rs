@@ -103,7 +103,16 @@ impl Repository {
         Ok(true)
     }
 
-    async fn wal_content(&self, name: &str) -> Result<Option<Vec<u8>>> {
+    /// Whether the archive holds a WAL file.
+    ///
+    /// # Errors
+    /// The name is none of Postgres's, or the store does not answer.
+    pub async fn wal_holds(&self, wal_name: &str) -> Result<bool> {
+        check_name(wal_name)?;
+        Ok(self.store.size(&name_of(wal_name)).await?.is_some())
+    }
+
+    pub(crate) async fn wal_content(&self, name: &str) -> Result<Option<Vec<u8>>> {
         // A segment that does not compress grows by the container only.
         let Some(stored) = self.store.get(name, WAL_BYTES_MAX + (1 << 20)).await? else {
             return Ok(None);
@@ -245,7 +254,7 @@ pub(crate) fn needed(record: &BackupRecord) -> Result<Vec<String>> {
         .collect())
 }
 
-fn segment_name(timeline: u32, number: u64, segment_bytes: u64) -> String {
+pub(crate) fn segment_name(timeline: u32, number: u64, segment_bytes: u64) -> String {
     let per_log = (1_u64 << 32) / segment_bytes;
     format!("{timeline:08X}{:08X}{:08X}", number / per_log, number % per_log)
 }

@@ -3,10 +3,11 @@
 //! A file is read twice: once into its type, and once into a tree that knows only where each value stands. Whoever
 //! finds a mistake later names a [`Place`], and the tree finds line and column.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::plan::Plan;
 use crate::scenario::Scenario;
@@ -97,7 +98,40 @@ pub fn parse_scenario(source: Source) -> Result<Parsed<Scenario>, Mistakes> {
     parse(source)
 }
 
-fn parse<T: DeserializeOwned>(source: Source) -> Result<Parsed<T>, Mistakes> {
+/// What a file holds, by the keys at its top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// A plan.
+    Plan,
+    /// A scenario.
+    Scenario,
+    /// Neither, or it cannot be read.
+    Neither,
+}
+
+/// What a file seems to hold, whether or not it is sound: for telling someone who mixed the two up.
+#[must_use]
+pub fn holds(source: &Source) -> Holds {
+    if source.text.len() > BYTES_MAX {
+        return Holds::Neither;
+    }
+    let options = serde_saphyr::options! { with_snippet: false };
+    let top = serde_saphyr::from_str_with_options::<BTreeMap<String, IgnoredAny>>(&source.text, options);
+    let Ok(top) = top else { return Holds::Neither };
+    if top.contains_key("scenario") {
+        Holds::Scenario
+    } else if top.contains_key("plan") && (top.contains_key("disasters") || top.contains_key("components")) {
+        Holds::Plan
+    } else {
+        Holds::Neither
+    }
+}
+
+/// Reads any other file of data in the same way: mistakes of syntax and shape keep their place.
+///
+/// # Errors
+/// The first mistake of syntax or shape.
+pub fn parse<T: DeserializeOwned>(source: Source) -> Result<Parsed<T>, Mistakes> {
     if source.text.len() > BYTES_MAX {
         let mistake = Mistake::new(
             Place::root(),

@@ -40,6 +40,37 @@ pub enum Phase {
     Conclude,
 }
 
+impl Phase {
+    /// All of them, in the order of a drill.
+    pub const ALL: [Phase; 9] = [
+        Phase::Prepare,
+        Phase::Steady,
+        Phase::Disrupt,
+        Phase::Detect,
+        Phase::Decide,
+        Phase::Recover,
+        Phase::Validate,
+        Phase::Failback,
+        Phase::Conclude,
+    ];
+
+    /// Its name, as it stands in the history.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Prepare => "prepare",
+            Phase::Steady => "steady",
+            Phase::Disrupt => "disrupt",
+            Phase::Detect => "detect",
+            Phase::Decide => "decide",
+            Phase::Recover => "recover",
+            Phase::Validate => "validate",
+            Phase::Failback => "failback",
+            Phase::Conclude => "conclude",
+        }
+    }
+}
+
 /// Start or end of something that lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -427,6 +458,27 @@ pub enum Event {
         /// Why.
         why: String,
     },
+    /// A person paused the drill after a phase (begun), or let it go on (ended). Nobody knows what was done meanwhile: such
+    /// a run neither passes nor fails.
+    Paused {
+        /// The phase that had ended.
+        after: Phase,
+        /// Begins or ends.
+        edge: Edge,
+    },
+    /// The drill was asked to end after a phase, and did: what comes later was not measured.
+    EndedAfter {
+        /// The phase.
+        phase: Phase,
+    },
+    /// The drill is played again with concrete values that an earlier run recorded, in place of fresh choices.
+    /// Interleaving is not reproduced.
+    Recalled {
+        /// The earlier run's name.
+        run: String,
+        /// The values, by what they decide (`strike.after_ns`, `NAME.page` for a fault).
+        values: BTreeMap<String, String>,
+    },
     /// A setting that touches durability and deviates from default and plan.
     Deviation {
         /// Setting.
@@ -484,6 +536,9 @@ impl Event {
             Event::Check { .. } => "check",
             Event::SyncPoint { .. } => "sync_point",
             Event::GaveUp { .. } => "gave_up",
+            Event::Paused { .. } => "paused",
+            Event::EndedAfter { .. } => "ended_after",
+            Event::Recalled { .. } => "recalled",
             Event::Deviation { .. } => "deviation",
             Event::Note { .. } => "note",
             Event::Closed(_) => "closed",

@@ -4,6 +4,7 @@
 //! Nothing here is async and nothing reads a socket or the time. A verdict is a function of recorded facts, so
 //! that it can be derived again anywhere; integers only, so that it comes out byte for byte the same.
 
+pub mod calendar;
 pub mod clock;
 pub mod document;
 pub mod event;

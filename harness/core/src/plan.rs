@@ -6,21 +6,35 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::terms::{RtoFrom, RtoUntil};
-
+mod backup;
+mod component;
+mod disaster;
 mod figure;
 mod listing;
 mod monitoring;
 mod organisation;
+mod outline;
 mod quantity;
+mod references;
+mod rhythm;
+mod site;
 mod soundness;
+mod step;
+mod tree;
 
+pub use backup::{BackupKind, BackupPolicy, Generation, Store};
+pub use component::{Component, ComponentKind, DataClass, Provider, Tier};
+pub use disaster::{Automation, Decision, Disaster, Impact, Severity};
 pub use figure::{Figure, Written};
 pub use listing::Listed;
-pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold};
-pub use organisation::{Communication, Demand, DrillDuty, Escalation, Metric, Role, Site};
+pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold, Watched};
+pub use organisation::{Communication, Contact, Demand, DrillDuty, Escalation, Metric, Role, Template, Untargeted};
+pub use outline::Outlined;
 pub use quantity::{Duration, Share, Unit};
+pub use rhythm::{CivilDay, Nth, Period, Position, Rule, TimeOfDay, Weekday, When};
+pub use site::{Site, SitePart};
 pub(crate) use soundness::unfixed;
+pub use step::{Degradation, EmergencyAccess, PlannedAction, PlannedProcedure, PlannedStep, Switched, Takes};
 
 /// A DR plan, as its file says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,20 +58,47 @@ pub struct Plan {
     pub rpo: Vec<Figure<Duration>>,
     /// What the plan protects, by name.
     pub components: BTreeMap<String, Component>,
+    /// Classes of data.
+    #[serde(default)]
+    pub data_classes: Vec<DataClass>,
+    /// Who runs what for the company, by name.
+    #[serde(default)]
+    pub providers: BTreeMap<String, Provider>,
     /// Service tiers, most urgent first.
     #[serde(default)]
     pub tiers: Vec<Tier>,
     /// What it prepares for, by name.
     pub disasters: BTreeMap<String, Disaster>,
+    /// Classes of incidents.
+    #[serde(default)]
+    pub severities: Vec<Severity>,
+    /// The decision matrix.
+    #[serde(default)]
+    pub decisions: Vec<Decision>,
+    /// Procedures that belong to no disaster in particular, by name.
+    #[serde(default)]
+    pub procedures: BTreeMap<String, PlannedProcedure>,
+    /// What is switched so that the rest goes on.
+    #[serde(default)]
+    pub degradation: Vec<Degradation>,
+    /// What an outage costs beside time and data.
+    #[serde(default)]
+    pub impacts: Vec<Impact>,
     /// What is backed up, how often, where to.
     #[serde(default)]
     pub backups: BTreeMap<String, BackupPolicy>,
+    /// Places where backups are kept, by the name that `backups` use.
+    #[serde(default)]
+    pub stores: BTreeMap<String, Store>,
     /// How it notices.
     #[serde(default)]
     pub monitoring: Monitoring,
     /// Yearly availability.
     #[serde(default)]
     pub availability: Vec<Figure<Share>>,
+    /// Yearly downtime that the plan derives from it.
+    #[serde(default)]
+    pub downtime_per_year: Vec<Figure<Duration>>,
     /// Sites.
     #[serde(default)]
     pub sites: BTreeMap<String, Site>,
@@ -67,15 +108,30 @@ pub struct Plan {
     /// Drills the plan demands.
     #[serde(default)]
     pub drills: Vec<DrillDuty>,
+    /// When any of them counts as passed.
+    #[serde(default)]
+    pub drill_criteria: Vec<Demand>,
     /// Share of the data that must be sound after recovery.
     #[serde(default)]
     pub integrity: Vec<Figure<Share>>,
     /// The incident team.
     #[serde(default)]
     pub roles: Vec<Role>,
+    /// How roles are reached.
+    #[serde(default)]
+    pub contacts: Vec<Contact>,
     /// Who is told.
     #[serde(default)]
     pub communication: Vec<Communication>,
+    /// Messages that are prepared.
+    #[serde(default)]
+    pub templates: Vec<Template>,
+    /// Access that is granted in an emergency only.
+    #[serde(default)]
+    pub emergency_access: Vec<EmergencyAccess>,
+    /// Who learns what, how often.
+    #[serde(default)]
+    pub training: Vec<Demand>,
     /// Security, privacy, audit.
     #[serde(default)]
     pub compliance: Vec<Demand>,
@@ -88,6 +144,9 @@ pub struct Plan {
     /// When the plan itself is gone over.
     #[serde(default)]
     pub reviews: Vec<DrillDuty>,
+    /// Other documents that the plan refers to.
+    #[serde(default)]
+    pub references: Vec<Demand>,
     /// Key figures over many incidents, by name.
     #[serde(default)]
     pub metrics: BTreeMap<String, Metric>,
@@ -101,177 +160,16 @@ pub struct Document {
     pub title: String,
     #[serde(default)]
     pub version: Option<String>,
+    /// A day or a month.
     #[serde(default)]
-    pub updated: Option<String>,
+    pub updated: Option<CivilDay>,
     #[serde(default)]
     pub owner: Option<String>,
-}
-
-/// Something the plan protects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Component {
-    /// What it is.
-    pub kind: ComponentKind,
-    /// For people.
     #[serde(default)]
-    pub title: Option<String>,
-    /// RPO where the plan gives one for the component.
+    pub approved_by: Vec<String>,
     #[serde(default)]
-    pub rpo: Vec<Figure<Duration>>,
-    /// RTO likewise.
+    pub classification: Option<String>,
+    /// Who gets it.
     #[serde(default)]
-    pub rto: Vec<Figure<Duration>>,
-}
-
-/// What a component is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum ComponentKind {
-    Database,
-    Objects,
-    Artefact,
-    Service,
-    External,
-}
-
-/// A service tier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Tier {
-    /// The lower, the more urgent.
-    pub level: u8,
-    /// As the plan names them.
-    pub services: Vec<String>,
-    /// Maximum downtime.
-    #[serde(default)]
-    pub max_downtime: Vec<Figure<Duration>>,
-    /// Window in which the plan recovers it, after the start: from.
-    #[serde(default)]
-    pub recovered_from: Option<Figure<Duration>>,
-    /// Window: until.
-    #[serde(default)]
-    pub recovered_until: Option<Figure<Duration>>,
-}
-
-/// A disaster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Disaster {
-    /// For people.
-    pub title: String,
-    /// As the plan says.
-    #[serde(default)]
-    pub likelihood: Option<String>,
-    /// As the plan says.
-    #[serde(default)]
-    pub impact: Option<String>,
-    /// RTO.
-    #[serde(default)]
-    pub rto: Vec<Figure<Duration>>,
-    /// RPO.
-    #[serde(default)]
-    pub rpo: Vec<Figure<Duration>>,
-    /// From when the RTO counts.
-    #[serde(default)]
-    pub rto_from: RtoFrom,
-    /// Until when.
-    #[serde(default)]
-    pub rto_until: RtoUntil,
-    /// Whether people take part.
-    pub automated: Automation,
-    /// Where it is recovered to.
-    #[serde(default)]
-    pub recovery_site: Option<String>,
-    /// What it hits: names of components.
-    #[serde(default)]
-    pub hits: Vec<String>,
-    /// Names of alert rules that the plan counts on to notice it.
-    #[serde(default)]
-    pub detection: Vec<String>,
-    /// Time allowed from strike to alert, where the plan says.
-    #[serde(default)]
-    pub detection_deadline: Option<Figure<Duration>>,
-    /// Time for people to respond after the alert.
-    #[serde(default)]
-    pub respond: Option<Figure<Duration>>,
-    /// Time for people to decide after that.
-    #[serde(default)]
-    pub decide: Option<Figure<Duration>>,
-    /// The steps of the plan with their windows, for people and for lint.
-    #[serde(default)]
-    pub steps: Vec<PlannedStep>,
-}
-
-/// Whether people take part in a recovery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum Automation {
-    Yes,
-    Partial,
-    Manual,
-    Unstated,
-}
-
-/// A step as the plan has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct PlannedStep {
-    pub what: String,
-    #[serde(default)]
-    pub from: Option<Duration>,
-    #[serde(default)]
-    pub until: Option<Duration>,
-    #[serde(default)]
-    pub command: Option<String>,
-    #[serde(rename = "where")]
-    pub place: String,
-}
-
-/// A backup policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)]
-pub struct BackupPolicy {
-    /// Names of components.
-    pub of: Vec<String>,
-    pub kind: BackupKind,
-    #[serde(default)]
-    pub every: Option<Figure<Duration>>,
-    #[serde(default)]
-    pub retention: Vec<Figure<Duration>>,
-    #[serde(default)]
-    pub places: Vec<String>,
-    #[serde(default)]
-    pub encryption: Option<String>,
-    #[serde(default)]
-    pub compression: Option<String>,
-    #[serde(default)]
-    pub checksum: Option<String>,
-    #[serde(default)]
-    pub verified_every: Option<Figure<Duration>>,
-    /// How often a restore is tried.
-    #[serde(default)]
-    pub restored_every: Option<Figure<Duration>>,
-    /// Where no interval is written: `on change`, `continuous`.
-    #[serde(default)]
-    pub on: Option<String>,
-    #[serde(rename = "where")]
-    pub place: String,
-}
-
-/// What kind of backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs)]
-pub enum BackupKind {
-    Dump,
-    Base,
-    Wal,
-    Replica,
-    Files,
-    Other,
+    pub distribution: Vec<String>,
 }

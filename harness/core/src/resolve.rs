@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::terms::Terms;
 
+mod altered;
 mod doubts;
 mod drill;
 mod limits;
@@ -23,7 +24,8 @@ mod steps;
 mod tests;
 mod tiers;
 
-pub use limits::DEFAULT_CHECKS;
+pub use altered::{AlteredError, BadSetting, TWIN, resolve_altered};
+pub use limits::{DEFAULT_CHECKS, EFFECT_CHECK};
 pub use tiers::SAMPLE_SERVICES;
 
 use drill::Drill;

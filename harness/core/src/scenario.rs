@@ -17,9 +17,9 @@ mod procedure;
 mod service;
 
 pub use backup::{Backup, Cadence, Wal};
-pub use fault::{CutManner, Detector, Fault, FaultKind};
+pub use fault::{CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
 pub use own::{CommandLine, OwnCheck, OwnFault, OwnStep, TOOLS_FOLDER};
-pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule};
+pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
 /// A drill, as its file says it.

@@ -207,6 +207,22 @@ pub struct Terms {
     pub stand_ins: Vec<StandIn>,
     /// What the drill does not cover, in words.
     pub not_covered: Vec<String>,
+    /// What the striking fault does to data; `None`: it takes service or servers away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<Damage>,
+    /// Values that were put in place of the scenario's own for this run, with what stood there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
+}
+
+/// Whether WAL carries a damage: what decides which recovery is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Damage {
+    /// It was done by statements: replaying WAL to its end does it again, so recovery must end before it.
+    Logged,
+    /// It was done to files behind the server's back: replaying WAL to its end repairs it and loses nothing.
+    Unlogged,
 }
 
 /// One thing of the plan and what played its part.

@@ -286,6 +286,9 @@ pub struct Verdict {
     pub assumptions: Vec<String>,
     /// What was not covered.
     pub not_covered: Vec<String>,
+    /// How this run differs from the drill that its scenario describes: values set for it, values of an earlier run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
     /// Written by another program and sealed afterwards.
     pub sealed_by_another: bool,
     /// Program that recorded.

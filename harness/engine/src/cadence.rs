@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use firedrill_backup::{Database, Repository};
+use firedrill_backup::{BucketConfig, Database, Repository};
 use firedrill_core::event::{DelayKind, Event};
 use firedrill_core::scenario::CommandLine;
 use firedrill_core::stamp::{Nanos, Stamp};
@@ -22,6 +22,8 @@ pub enum Kind {
     Dump(Option<PathBuf>),
     /// A base backup.
     Base,
+    /// A copy of the application's bucket.
+    Files(BucketConfig),
     /// A command of the user's own.
     Own(OwnBackup),
 }
@@ -131,6 +133,11 @@ impl Schedule {
         taken.map(|record| record.id).map_err(|error| error.to_string())
     }
 
+    async fn files(&self, bucket: &BucketConfig) -> Result<String, String> {
+        let taken = self.repository()?.files(bucket, &|_| {}).await;
+        taken.map(|record| record.id).map_err(|error| error.to_string())
+    }
+
     async fn base(&self) -> Result<String, String> {
         let taken = self.repository()?.base_backup(&self.database, "cadence", &|_| {}).await;
         taken.map(|record| record.id).map_err(|error| error.to_string())
@@ -141,6 +148,7 @@ impl Schedule {
         let (kind, taken) = match &self.kind {
             Kind::Dump(program) => ("dump", self.dump(program.as_deref()).await),
             Kind::Base => ("base", self.base().await),
+            Kind::Files(bucket) => ("files", self.files(bucket).await),
             Kind::Own(own) => (own.kind, own.take().await.map_err(|error| error.to_string())),
         };
         let stamp = Stamp::new(early, now());

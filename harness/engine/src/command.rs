@@ -3,10 +3,13 @@
 pub mod clean;
 pub mod compare;
 pub mod doctor;
+pub mod fault;
 pub mod history;
 pub mod init;
 pub mod judge;
+pub mod man;
 pub mod plan;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;
@@ -15,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::{Cli, Color, Command};
+use crate::cli::{Cli, Color, Command, Format};
 
 /// What a command ended with, by the exit code it stands for.
 #[derive(Debug)]
@@ -54,11 +57,13 @@ pub fn main() -> ExitCode {
     set_color(cli.color);
     let outcome = match &cli.command {
         Command::Run(run) => run::run(run, &cli),
+        Command::Replay(replay) => replay::replay(replay, &cli),
         Command::Judge(judge) => judge::judge(judge, &cli),
         Command::Compare(compare) => compare::compare(compare, &cli),
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Fault(command) => fault::run(command, &cli),
         Command::Init(init) => init::run(init),
         Command::Doctor(doctor) => doctor::doctor(doctor, &cli),
         Command::Clean(clean) => clean::clean(clean, &cli),
@@ -67,7 +72,7 @@ pub fn main() -> ExitCode {
             clap_complete::generate(*shell, &mut Cli::command(), "firedrill", &mut std::io::stdout());
             Ok(0)
         }
-        Command::Man => man(),
+        Command::Man => man::man(),
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
@@ -83,11 +88,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn man() -> Result<u8, Failure> {
-    clap_mangen::Man::new(Cli::command())
-        .render(&mut std::io::stdout())
-        .map_err(|error| Failure::Harness(miette::miette!("the manual page cannot be printed: {error}")))?;
-    Ok(0)
+/// Refuses a format that a command does not print; it would otherwise print another without a word.
+pub(crate) fn text_or_json(cli: &Cli, command: &str) -> Result<bool, Failure> {
+    match cli.format {
+        Format::Text => Ok(false),
+        Format::Json => Ok(true),
+        Format::Markdown | Format::Junit | Format::Html => Err(Failure::Input(miette::miette!(
+            help = "expected `--format text` or `--format json`",
+            "`{command}` does not print {}",
+            format!("{:?}", cli.format).to_lowercase()
+        ))),
+    }
 }
 
 /// miette follows NO_COLOR and the terminal by itself; `--color` overrules both.

@@ -3,10 +3,15 @@
 //! What runs is held here, so that wherever a drill ends (at its end, by an error, by Ctrl-C) the same teardown takes
 //! it down. Verdicts are no business of the conductor.
 
+mod capacity;
 mod detect;
 mod disrupt;
+mod exam;
+mod keep;
 mod own;
+mod pause;
 mod prepare;
+mod recall;
 mod recover;
 mod steady;
 mod validate;
@@ -30,6 +35,11 @@ use crate::heartbeat::Heartbeat;
 use crate::library::ToolFile;
 use crate::recorder::Recorder;
 use crate::stage::{Stage, StageError};
+use crate::view::Announce;
+
+pub use exam::Examined;
+pub use pause::{PAUSE_MAX, Stops};
+pub use recall::Recalled;
 
 /// What a drill is played from.
 pub struct Script {
@@ -51,6 +61,10 @@ pub struct Script {
     pub directory: PathBuf,
     /// Files that the scenario's own commands use.
     pub tools: Vec<ToolFile>,
+    /// Where it pauses or ends early.
+    pub stops: Stops,
+    /// Values of an earlier run in place of fresh choices.
+    pub recalled: Option<Recalled>,
 }
 
 /// Why the harness could not play a drill to its end. Not a verdict.
@@ -78,7 +92,7 @@ pub enum DrillError {
     #[error(transparent)]
     Fault(#[from] crate::fault::FaultError),
     /// Postgres refused the harness.
-    #[error("{what}: {error}")]
+    #[error("{what}: {}", said(error))]
     Database {
         /// What was asked of it.
         what: String,
@@ -97,6 +111,14 @@ pub enum DrillError {
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
+}
+
+/// What Postgres or its client said: the client's own words for an error of the server are only "db error".
+fn said(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(server) => format!("{} ({})", server.message(), server.code().code()),
+        None => error.to_string(),
+    }
 }
 
 impl DrillError {
@@ -127,6 +149,8 @@ pub struct Drill {
     archive: Option<ArchiveWatch>,
     dumps: Option<Cadence>,
     bases: Option<Cadence>,
+    /// Copies of the application's bucket.
+    copies: Option<Cadence>,
     faults: Vec<Box<dyn Fault>>,
     injected: Vec<usize>,
     digests: Digests,
@@ -138,6 +162,9 @@ pub struct Drill {
     struck: Option<Stamp>,
     /// The striking fault was seen by the harness's own probe.
     proved: bool,
+    /// Drill time spent in pauses since the strike.
+    paused: Nanos,
+    announce: Announce,
 }
 
 impl Drill {
@@ -164,6 +191,7 @@ impl Drill {
             archive: None,
             dumps: None,
             bases: None,
+            copies: None,
             faults: Vec::new(),
             injected: Vec::new(),
             digests: Digests::default(),
@@ -173,6 +201,8 @@ impl Drill {
             steady_from: 0,
             struck: None,
             proved: false,
+            paused: 0,
+            announce: Arc::new(crate::view::say),
         })
     }
 
@@ -186,11 +216,68 @@ impl Drill {
         })
     }
 
-    /// Plays the drill to the point where everything that is judged has been recorded.
+    /// Where lines for a person go; standard error if nothing else is said.
+    pub fn announce_through(&mut self, announce: Announce) {
+        self.announce = announce;
+    }
+
+    fn announce(&self, text: &str) {
+        (self.announce)(text);
+    }
+
+    /// Plays the drill to the point where everything that is judged has been recorded, or to where it was asked to end.
     ///
     /// # Errors
     /// When the harness could not go on. The drill must be taken down all the same.
     pub async fn play(&mut self) -> Result<(), DrillError> {
+        self.set_stage().await?;
+        if !self.end_phase(Phase::Prepare).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Steady, Edge::Begun);
+        let at = self.steady().await?;
+        if !self.end_phase(Phase::Steady).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Disrupt, Edge::Begun);
+        self.disrupt(at).await?;
+        // What was paused before the strike keeps nobody waiting for an alert.
+        self.paused = 0;
+        if !self.end_phase(Phase::Disrupt).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Detect, Edge::Begun);
+        let noticed = self.wait_for_alert().await?;
+        let reported = if noticed { None } else { self.wait_for_report().await? };
+        if !self.end_phase(Phase::Detect).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Decide, Edge::Begun);
+        self.decide(noticed, reported);
+        if !self.end_phase(Phase::Decide).await? {
+            return Ok(());
+        }
+
+        self.phase(Phase::Recover, Edge::Begun);
+        let ended = self.recover().await?;
+        let paused = self.paused;
+        if !self.end_phase(Phase::Recover).await? {
+            return Ok(());
+        }
+        let ended = ended + self.paused - paused;
+
+        self.phase(Phase::Validate, Edge::Begun);
+        self.validate(ended).await?;
+        self.end_phase(Phase::Validate).await?;
+        Ok(())
+    }
+
+    /// Begins the drill: opens the environment and prepares what the scenario describes.
+    async fn set_stage(&mut self) -> Result<(), DrillError> {
         self.phase(Phase::Prepare, Edge::Begun);
         self.recorder.record_now(Event::Rate { rate: 1 });
         let options = LocalOptions {
@@ -201,28 +288,9 @@ impl Drill {
             progress: Some(self.progress()),
         };
         let local = Local::open(options).await?;
+        local.belongs_to(&self.script.directory)?;
         self.stage = Some(Stage::set(local, &self.script.scenario)?);
-        self.prepare().await?;
-        self.phase(Phase::Prepare, Edge::Ended);
-
-        self.phase(Phase::Steady, Edge::Begun);
-        let at = self.steady().await?;
-        self.phase(Phase::Steady, Edge::Ended);
-
-        self.phase(Phase::Disrupt, Edge::Begun);
-        self.disrupt(at).await?;
-        self.phase(Phase::Disrupt, Edge::Ended);
-
-        self.detect_and_decide().await?;
-
-        self.phase(Phase::Recover, Edge::Begun);
-        let ended = self.recover().await?;
-        self.phase(Phase::Recover, Edge::Ended);
-
-        self.phase(Phase::Validate, Edge::Begun);
-        self.validate(ended).await?;
-        self.phase(Phase::Validate, Edge::Ended);
-        Ok(())
+        self.prepare().await
     }
 
     /// Takes everything down, wherever the drill is. Returns what could not be taken down.
@@ -232,6 +300,7 @@ impl Drill {
         self.archive = None;
         self.dumps = None;
         self.bases = None;
+        self.copies = None;
         let (workload, canary) = {
             let mut load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
             (load.workload.take(), load.canary.take())
@@ -263,6 +332,9 @@ impl Drill {
         }
         self.faults.clear();
         drop(own);
+        if self.script.keep {
+            problems.extend(self.leave().await);
+        }
         if let Some(stage) = self.stage.take() {
             stage.close_links().await;
             let Stage {

@@ -1,14 +1,19 @@
 //! Faults: how something is broken, proved broken and healed. One file per family. A fault is built from the
 //! scenario and the environment's capabilities; it never touches what those do not offer.
 
+pub mod catalogue;
+pub mod data;
 pub mod link;
+pub mod objects;
 pub mod own;
 pub mod service;
 
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use firedrill_environment::Capability;
+use firedrill_environment::{Capability, Connection};
+
+use crate::check::Checked;
 
 /// What a probe of the harness saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +47,12 @@ pub trait Fault: Send + Sync {
     /// Resolved values, for the history.
     fn detail(&self) -> BTreeMap<String, String>;
 
+    /// Takes concrete values that an earlier run recorded in its `detail` (a page, an offset) in place of fresh choices;
+    /// returns the names of those it took. A fault that chooses nothing takes nothing.
+    fn recall(&mut self, _recorded: &BTreeMap<String, String>) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Breaks it; returns when the effect is asked for, before it is proved.
     async fn inject(&self) -> Result<(), FaultError>;
 
@@ -50,4 +61,10 @@ pub trait Fault: Send + Sync {
 
     /// Ends the fault where that is the harness's to do; lost data stays lost.
     async fn heal(&self) -> Result<(), FaultError>;
+
+    /// What is left of it in the database that serves after the recovery; `None`: it spoils no data.
+    async fn left(&self, serving: &Connection) -> Option<Checked> {
+        let _ = serving;
+        None
+    }
 }

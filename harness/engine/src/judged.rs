@@ -6,7 +6,7 @@ use std::path::Path;
 use firedrill_core::document::{Source, parse_plan, parse_scenario};
 use firedrill_core::evidence::{Evidence, EvidenceError, Misfit, RUN_FILE, RunInputs, VERDICT_FILE};
 use firedrill_core::judge::{Judged, judge};
-use firedrill_core::resolve::resolve;
+use firedrill_core::resolve::{TWIN, resolve_altered};
 use firedrill_reports::Report;
 
 use crate::run_directory::DirectoryFiles;
@@ -38,8 +38,9 @@ fn follow_from_their_texts(inputs: &RunInputs, sealed: bool) -> Result<(), Evide
         .map_err(|mistakes| unsound(mistakes.to_string()))?;
     let scenario = parse_scenario(Source::new(inputs.scenario.name.clone(), inputs.scenario_text.clone()))
         .map_err(|mistakes| unsound(mistakes.to_string()))?;
-    let twin = inputs.settings.get("twin").map(String::as_str);
-    let (_, terms) = resolve(&plan.value, &scenario.value, twin).map_err(|error| unsound(error.to_string()))?;
+    let twin = inputs.settings.get(TWIN).map(String::as_str);
+    let (_, terms) = resolve_altered(&plan.value, &scenario.value, twin, &inputs.settings)
+        .map_err(|error| unsound(error.to_string()))?;
     if terms == inputs.terms {
         return Ok(());
     }
@@ -57,6 +58,8 @@ pub struct JudgedRun {
     pub judged: Judged,
     /// Digests of the files as they lie there.
     pub digests: BTreeMap<String, String>,
+    /// The history has its closing event; without one the run was cut short.
+    pub closed: bool,
 }
 
 impl JudgedRun {
@@ -95,6 +98,7 @@ impl JudgedRun {
             digests,
             ..
         } = evidence;
+        let closed = history.closed.is_some();
         let judged = judge(
             &inputs.run,
             &inputs.terms,
@@ -106,6 +110,7 @@ impl JudgedRun {
             inputs,
             judged,
             digests,
+            closed,
         }
     }
 

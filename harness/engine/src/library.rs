@@ -7,7 +7,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use firedrill_core::document::{BYTES_MAX, Mistake, Parsed, Place, Source, nearest, parse_plan, parse_scenario};
+use firedrill_core::document::{
+    BYTES_MAX, Holds, Mistake, Parsed, Place, Source, holds, nearest, parse_plan, parse_scenario,
+};
 use firedrill_core::resolve::Unsound;
 use firedrill_core::{Plan, Scenario};
 
@@ -15,7 +17,7 @@ use crate::command::Failure;
 
 mod tools;
 
-pub use tools::{TOOLS, ToolFile, missing, missing_programs};
+pub use tools::{TOOLS, ToolFile, digests, keep, kept, missing, missing_programs};
 
 /// A file that comes with this program.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,9 @@ macro_rules! shipped {
 
 /// The shipped plans.
 pub const PLANS: &[Shipped] = &[
+    shipped!("bmf001", "fixtures/plans/bmf001.yaml"),
+    shipped!("cibozer", "fixtures/plans/cibozer.yaml"),
+    shipped!("concierge", "fixtures/plans/concierge.yaml"),
     shipped!("samia-tarot", "fixtures/plans/samia-tarot.yaml"),
     shipped!("samia-tarot-failover", "fixtures/plans/samia-tarot-failover.yaml"),
 ];
@@ -63,9 +68,14 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/network-partition.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/wrong-update",
+        "scenarios/samia-tarot-failover/wrong-update.yaml"
+    ),
+    shipped!(
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
     ),
+    shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
 ];
 
 /// A scenario with its plan, both as their files say.
@@ -104,7 +114,18 @@ pub fn load(argument: &str) -> Result<Loaded, Failure> {
     };
     if is_file(name) {
         let path = Path::new(name);
-        let scenario = parse_scenario(read(path)?).map_err(input)?;
+        let source = read(path)?;
+        let scenario = parse_scenario(source.clone()).map_err(|mistakes| match holds(&source) {
+            Holds::Plan => Failure::Input(miette::miette!(
+                help = format!(
+                    "write a scenario beside it that says `plan: {0}` (`firedrill init DIR` writes one to begin with), and \
+                     run that; `firedrill plan check {name}` looks at the plan itself",
+                    path.file_name().unwrap_or_default().to_string_lossy()
+                ),
+                "{name} is a plan, not a scenario: it says what was promised, not what is drilled"
+            )),
+            Holds::Scenario | Holds::Neither => input(mistakes),
+        })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let plan = plan_of(&scenario, folder)?;
         let tools = tools::beside(&scenario, folder)?;
@@ -139,7 +160,13 @@ pub fn load_plan(argument: &str) -> Result<Parsed<Plan>, Failure> {
         let shipped = find(PLANS, argument, "plan")?;
         Source::new(shipped.path, shipped.text)
     };
-    parse_plan(source).map_err(input)
+    parse_plan(source.clone()).map_err(|mistakes| match holds(&source) {
+        Holds::Scenario => Failure::Input(miette::miette!(
+            help = format!("`firedrill scenario check {argument}` looks at it, `firedrill run {argument}` runs it"),
+            "{argument} is a scenario, not a plan"
+        )),
+        Holds::Plan | Holds::Neither => input(mistakes),
+    })
 }
 
 /// The plan that a scenario names, at its place where it is not found.
@@ -176,6 +203,23 @@ fn is_file(name: &str) -> bool {
 fn find(shipped: &'static [Shipped], name: &str, kind: &str) -> Result<&'static Shipped, Failure> {
     if let Some(found) = shipped.iter().find(|shipped| shipped.name == name) {
         return Ok(found);
+    }
+    let (other, others) = if kind == "scenario" {
+        ("plan", PLANS)
+    } else {
+        ("scenario", SCENARIOS)
+    };
+    if others.iter().any(|shipped| shipped.name == name) {
+        let help = match kind {
+            "scenario" => {
+                format!("`firedrill scenario list` names its scenarios, `firedrill plan show {name}` prints the plan")
+            }
+            _ => format!("`firedrill scenario show {name}` prints it, `firedrill run {name}` runs it"),
+        };
+        return Err(Failure::Input(miette::miette!(
+            help = help,
+            "{name} is a {other}, not a {kind}"
+        )));
     }
     let near = nearest(name, shipped.iter().map(|shipped| shipped.name))
         .map(|near| format!("did you mean `{near}`? "))

@@ -7,7 +7,12 @@ use std::time::SystemTime;
 
 use firedrill_core::evidence::digest::Running;
 use firedrill_core::evidence::{MANIFEST_FILE, Manifest, RUN_FILE, RunFiles, RunInputs};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+
+/// Folder of the services' logs in a run directory.
+pub const LOGS: &str = "logs";
+/// Folder of the load's latency histograms.
+pub const HISTOGRAMS: &str = "histograms";
 
 /// Files of a run directory, as core reads them.
 pub struct DirectoryFiles {
@@ -76,6 +81,32 @@ impl RunFiles for DirectoryFiles {
                 Err(error) => return Err(error.to_string()),
             }
         }
+    }
+}
+
+/// A lock on a run directory for as long as a drill writes into it, so that nobody removes it meanwhile.
+#[derive(Debug)]
+pub struct InUse {
+    _directory: File,
+}
+
+impl InUse {
+    /// Marks a directory as in use. Where the file system knows no locks it is not marked, and never removed either.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn claim(directory: &Path) -> io::Result<InUse> {
+        let file = File::open(directory)?;
+        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared);
+        Ok(InUse { _directory: file })
+    }
+
+    /// Takes a directory that nobody uses for oneself, to remove it; `None` where somebody may use it.
+    #[must_use]
+    pub fn alone(directory: &Path) -> Option<InUse> {
+        let file = File::open(directory).ok()?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+        Some(InUse { _directory: file })
     }
 }
 

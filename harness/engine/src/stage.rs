@@ -9,9 +9,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use firedrill_backup::RepositoryConfig;
+use firedrill_backup::{BucketConfig, RepositoryConfig};
 use firedrill_core::scenario::{Route, Scenario, Service};
 use firedrill_environment::{Application, Connection, EnvironmentError, Local, Postgres, PostgresOptions, Store};
+use firedrill_load::StoreConfig;
 use firedrill_proxy::{Link, Upstream};
 
 /// Clients of the application, as one end of a link.
@@ -247,6 +248,41 @@ impl Stage {
             secret_key: host.secret_key().reveal().into(),
             region: host.region().into(),
             key: self.backup_key.clone(),
+        })
+    }
+
+    /// The bucket of the application's files in a store, reached directly.
+    ///
+    /// # Errors
+    /// When there is no such store, or it was never started.
+    pub fn files(&self, store: &str) -> Result<BucketConfig, StageError> {
+        let host = self.store(store)?;
+        let address = host.address().ok_or_else(|| StageError::Unknown {
+            what: "started S3 service",
+            name: store.to_owned(),
+        })?;
+        Ok(BucketConfig {
+            endpoint: format!("http://{address}"),
+            bucket: FILES_BUCKET.into(),
+            prefix: String::new(),
+            access_key: host.access_key().into(),
+            secret_key: host.secret_key().reveal().into(),
+            region: host.region().into(),
+        })
+    }
+
+    /// The same bucket as the harness itself opens it.
+    ///
+    /// # Errors
+    /// As [`Stage::files`].
+    pub fn files_store(&self, store: &str) -> Result<StoreConfig, StageError> {
+        let place = self.files(store)?;
+        Ok(StoreConfig {
+            endpoint: place.endpoint,
+            bucket: place.bucket,
+            access_key: place.access_key,
+            secret_key: place.secret_key,
+            region: place.region,
         })
     }
 

@@ -35,8 +35,15 @@ pub fn say(text: &str) {
 /// Where the numbers of the load come from, once it runs.
 pub type LiveSource = Arc<dyn Fn() -> Option<Live> + Send + Sync>;
 
-/// Starts to tell. The task ends when the history is closed.
-pub fn tell(telling: Telling, mut events: UnboundedReceiver<(Stamp, Event)>, live: LiveSource) -> JoinHandle<()> {
+/// Says lines while a view is drawn, without spoiling it.
+pub type Announce = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Starts to tell; also returns a way to say more in between. The task ends when the history is closed.
+pub fn tell(
+    telling: Telling,
+    mut events: UnboundedReceiver<(Stamp, Event)>,
+    live: LiveSource,
+) -> (JoinHandle<()>, Announce) {
     let terminal = telling != Telling::Quiet && std::io::stderr().is_terminal();
     let mut view = View {
         telling,
@@ -49,7 +56,15 @@ pub fn tell(telling: Telling, mut events: UnboundedReceiver<(Stamp, Event)>, liv
         struck: None,
         released: false,
     };
-    tokio::spawn(async move {
+    let bar = view.bar.clone();
+    let announce: Announce = Arc::new(move |text| {
+        if terminal {
+            bar.suspend(|| say(text));
+        } else {
+            say(text);
+        }
+    });
+    let task = tokio::spawn(async move {
         let mut tick = tokio::time::interval(Duration::from_millis(250));
         let mut ticks = 0_u64;
         loop {
@@ -65,7 +80,8 @@ pub fn tell(telling: Telling, mut events: UnboundedReceiver<(Stamp, Event)>, liv
             }
         }
         view.bar.finish_and_clear();
-    })
+    });
+    (task, announce)
 }
 
 fn spinner() -> ProgressBar {
@@ -106,7 +122,7 @@ impl View {
                 edge: Edge::Begun,
             } => {
                 self.phase = Some(*phase);
-                self.bar.set_prefix(phase_name(*phase));
+                self.bar.set_prefix(phase.name());
             }
             Event::Fault {
                 strikes: true,
@@ -182,7 +198,7 @@ fn story(event: &Event) -> Option<String> {
         Event::Phase {
             phase,
             edge: Edge::Begun,
-        } => format!("{:<9}{}", phase_name(*phase), phase_says(*phase)),
+        } => format!("{:<9}{}", phase.name(), phase_says(*phase)),
         Event::Fault {
             name,
             edge: FaultEdge::Invoked,
@@ -208,6 +224,10 @@ fn story(event: &Event) -> Option<String> {
             kind,
             raised: true,
         } => format!("alert    {rule} ({kind})"),
+        Event::Rate { rate: 1 } => {
+            "clock    times are of the drill; from here the plan's clock keeps their pace".into()
+        }
+        Event::Rate { rate } => format!("clock    from here the plan's clock runs {rate} times as fast"),
         Event::Credit { plan, what } => format!("credit   {} for people: {what}", words(*plan)),
         Event::OrderedByHarness {} => "alert    none came; the harness orders the recovery".into(),
         Event::RecoveryTarget { rule, value, .. } => format!("target   {rule}: {value}"),
@@ -247,23 +267,16 @@ fn story(event: &Event) -> Option<String> {
         }
         Event::Steady { held: false, why } => format!("steady   state did not hold: {why}"),
         Event::GaveUp { why } => format!("gave up  {why}"),
+        Event::Paused {
+            after,
+            edge: Edge::Begun,
+        } => format!("paused   after {}", after.name()),
+        Event::Paused { edge: Edge::Ended, .. } => "paused   no longer: the drill goes on".into(),
+        Event::EndedAfter { phase } => format!("ending   after {}, as asked", phase.name()),
+        Event::Recalled { run, values } => format!("replay   {} recorded values of {run}", values.len()),
         Event::Note { text } if !text.starts_with("the strike was planned") => format!("note     {text}"),
         _ => return None,
     })
-}
-
-fn phase_name(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Prepare => "prepare",
-        Phase::Steady => "steady",
-        Phase::Disrupt => "disrupt",
-        Phase::Detect => "detect",
-        Phase::Decide => "decide",
-        Phase::Recover => "recover",
-        Phase::Validate => "validate",
-        Phase::Failback => "failback",
-        Phase::Conclude => "conclude",
-    }
 }
 
 fn phase_says(phase: Phase) -> &'static str {

@@ -19,7 +19,8 @@ const RELEASE_DEADLINE: Duration = Duration::from_secs(90);
 pub enum Filter {
     /// Every dead run. Live ones, kept ones among them, are left alone.
     Dead,
-    /// The run of this runtime directory or its name (`fd-...`): cleaned if dead, released if it is being kept.
+    /// The run of this runtime directory or its name (`fd-...`), or of this directory of evidence or its name: cleaned if
+    /// dead, released if it is being kept.
     Run(PathBuf),
 }
 
@@ -39,6 +40,18 @@ pub struct Cleaned {
 pub struct Kept {
     /// Its runtime directory.
     pub runtime: PathBuf,
+    /// The directory with its evidence, where that is known.
+    pub run: Option<PathBuf>,
+}
+
+/// Directories with the evidence of runs that live: of drills at work, and of kept ones.
+#[must_use]
+pub fn living() -> Vec<PathBuf> {
+    let live = runtime::find().into_iter().filter_map(|found| match found {
+        Found::Live(path) => runtime::owner(&path),
+        Found::Dead(..) => None,
+    });
+    live.collect()
 }
 
 /// The runs that are kept until `clean` names them.
@@ -49,7 +62,11 @@ pub fn kept() -> Vec<Kept> {
         Found::Dead(..) => None,
     });
     let held = live.filter(|path| Remains::read(&path.join(JOURNAL)).is_ok_and(|remains| remains.hold));
-    held.map(|runtime| Kept { runtime }).collect()
+    held.map(|runtime| Kept {
+        run: runtime::owner(&runtime),
+        runtime,
+    })
+    .collect()
 }
 
 /// Cleans what `filter` names. Takes some seconds, on a busy disk up to a minute and a half for each run; blocks.
@@ -57,7 +74,7 @@ pub fn kept() -> Vec<Kept> {
 pub fn clean(filter: &Filter) -> Vec<Cleaned> {
     let named = |path: &Path| match filter {
         Filter::Dead => true,
-        Filter::Run(run) => path == run || path.file_name().is_some_and(|name| name == run.as_os_str()),
+        Filter::Run(run) => is_named(path, run) || runtime::owner(path).is_some_and(|owner| is_named(&owner, run)),
     };
     let mut cleaned = Vec::new();
     for found in runtime::find() {
@@ -71,6 +88,12 @@ pub fn clean(filter: &Filter) -> Vec<Cleaned> {
         }
     }
     cleaned
+}
+
+/// Whether what a person gave is this path, or its last part.
+fn is_named(path: &Path, given: &Path) -> bool {
+    let absolute = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
+    path == absolute || path.file_name().is_some_and(|name| name == given.as_os_str())
 }
 
 /// Tells a kept run to end, and waits until it has. None: it is not kept, a drill is at work there.

@@ -11,7 +11,7 @@ pub use server::{Postgres, PostgresOptions};
 
 use crate::error::{EnvironmentError, Result};
 use crate::postgres::{Build, PostgresChoice};
-use crate::runtime::{JOURNAL, Runtime};
+use crate::runtime::{JOURNAL, OWNER, Runtime};
 use crate::secret::Secret;
 use crate::supervisor::Supervisor;
 use crate::user::{Account, can_reach};
@@ -217,6 +217,17 @@ impl Local {
     #[must_use]
     pub fn logs(&self) -> &Path {
         &self.site.logs
+    }
+
+    /// Notes which directory holds the evidence of this run, so that `clean` knows the run by that name too, and nobody
+    /// removes it while the run lives.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn belongs_to(&self, run: &Path) -> Result<()> {
+        let path = self.site.runtime.path.join(OWNER);
+        let run = std::path::absolute(run).unwrap_or_else(|_| run.to_path_buf());
+        fs::write(&path, run.as_os_str().as_encoded_bytes()).map_err(EnvironmentError::path("write", &path))
     }
 
     /// Has `directory`, outside the runtime directory, removed with the run, whatever happens.

@@ -16,6 +16,8 @@ const PARENT_BYTES_MAX: usize = 48;
 
 pub(crate) const LEASE: &str = "lease";
 pub(crate) const JOURNAL: &str = "journal";
+/// Holds the path of the directory with the run's evidence.
+pub(crate) const OWNER: &str = "run";
 /// A file of this name tells a kept run to end.
 pub(crate) const RELEASE: &str = "release";
 
@@ -87,6 +89,12 @@ pub(crate) fn parents() -> Vec<PathBuf> {
     parents.retain(|path| path.is_absolute() && path.is_dir() && path.as_os_str().len() <= PARENT_BYTES_MAX);
     parents.dedup();
     parents
+}
+
+/// The directory with the evidence of the run that a runtime directory belongs to, where it was noted.
+pub(crate) fn owner(runtime: &Path) -> Option<PathBuf> {
+    let bytes = fs::read(runtime.join(OWNER)).ok()?;
+    String::from_utf8(bytes).ok().map(PathBuf::from)
 }
 
 /// A runtime directory found on the machine.

@@ -53,8 +53,8 @@ impl Answer {
     }
 }
 
-/// Makes connections to one service. Making one does no I/O: it connects with its first request, and again whenever
-/// its connection has ended.
+/// Makes connections to one service. Making one does no I/O: it connects when it is opened or with its first request,
+/// and again whenever its connection has ended.
 pub trait Client: Send + Sync {
     /// A connection of its own for one worker.
     fn session(&self) -> Box<dyn Session>;
@@ -64,6 +64,9 @@ pub trait Client: Send + Sync {
 /// the connection, so that no answer that arrives later is ever taken for the next one.
 #[async_trait]
 pub trait Session: Send {
+    /// Connects ahead of the first request, so that the schedule does not begin with the time that logins take. A
+    /// service that cannot be reached is no error here: the first request will say so.
+    async fn open(&mut self, deadline: Duration);
     /// Sends a write.
     async fn write(&mut self, write: &Write<'_>, deadline: Duration) -> Answer;
     /// Reads a key.

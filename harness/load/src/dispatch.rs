@@ -17,8 +17,10 @@ use crate::clock::now;
 use crate::keyspace::Keyspace;
 use crate::schedule::Schedule;
 use crate::spec::Arrivals;
-use crate::worker::{Ended, Shared, not_sent};
+use crate::worker::{Ended, OPENING_MAX, Shared, not_sent};
 
+/// Time between the last connection opened and the first operation.
+const LEAD: Nanos = MILLISECOND;
 /// Sleeps no longer than this, so that a stop is noticed and operations reach the recorder in time.
 const NAP_MAX: Nanos = 5 * MILLISECOND;
 /// Sleeps no shorter than this: the kernel's own timer slack is 50 us.
@@ -38,6 +40,23 @@ pub(crate) const RUNNING: Nanos = Nanos::MAX;
 /// Operations that ended, with the position of their class, on their way to the recorder.
 pub(crate) type Batch = Vec<(u32, Operation)>;
 
+/// When a schedule began and ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub(crate) began: Nanos,
+    pub(crate) ended: Nanos,
+}
+
+impl Span {
+    /// One that has no length.
+    pub(crate) fn at(instant: Nanos) -> Span {
+        Span {
+            began: instant,
+            ended: instant,
+        }
+    }
+}
+
 /// One tier's schedule and backlog.
 pub(crate) struct Stream {
     pub(crate) schedule: Schedule,
@@ -56,6 +75,8 @@ pub(crate) struct Dispatcher {
     pub(crate) streams: Vec<Stream>,
     pub(crate) keys: Vec<Keyspace>,
     pub(crate) arrivals: Arrivals,
+    /// One message per connection that is open, or could not be opened.
+    pub(crate) opened: Receiver<()>,
     pub(crate) ended: Receiver<Ended>,
     pub(crate) ledger: SyncSender<Batch>,
     /// The instant after which nothing is scheduled, or [`RUNNING`].
@@ -75,7 +96,8 @@ pub(crate) struct State {
 
 impl Dispatcher {
     /// Runs until the load is stopped and every operation has ended; `finished` is told the end of the schedule.
-    pub(crate) fn run(mut self, finished: &Sender<Nanos>) {
+    pub(crate) fn run(mut self, finished: &Sender<Span>) {
+        let began = self.begin();
         let mut jobs = Vec::new();
         let mut stopped = None;
         loop {
@@ -112,7 +134,24 @@ impl Dispatcher {
             stream.backlog.close();
         }
         self.flush(true);
-        let _ = finished.send(self.stop.load(Ordering::Acquire));
+        let ended = self.stop.load(Ordering::Acquire).max(began);
+        let _ = finished.send(Span { began, ended });
+    }
+
+    /// Waits for the connections, then puts every schedule at its beginning and returns that.
+    fn begin(&mut self) -> Nanos {
+        let patience = now() + OPENING_MAX.as_nanos() as Nanos;
+        for _ in 0..self.streams.iter().map(|stream| stream.connections).sum() {
+            let left = Duration::from_nanos((patience - now()).max(0) as u64);
+            if self.opened.recv_timeout(left).is_err() {
+                break;
+            }
+        }
+        let began = now() + LEAD;
+        for stream in &mut self.streams {
+            stream.schedule.begin(began);
+        }
+        began
     }
 
     fn saturating(&self) -> bool {

@@ -16,7 +16,7 @@ pub enum LoadError {
         expected: String,
     },
     /// Postgres could not be reached or refused.
-    #[error("load: {what} failed: {source}; check that Postgres serves at {address}")]
+    #[error("load: {what} failed: {}; check that Postgres serves at {address}", said(source))]
     Sql {
         /// What was tried.
         what: String,
@@ -68,5 +68,13 @@ impl LoadError {
             found: found.to_string(),
             expected: expected.into(),
         }
+    }
+}
+
+/// What Postgres or its client said: the client's own words for an error of the server are only "db error".
+fn said(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(server) => format!("{} ({})", server.message(), server.code().code()),
+        None => error.to_string(),
     }
 }

@@ -288,6 +288,14 @@ fn judge(session: &mut HttpSession, exchange: Exchange, flags: u8, key: u64, wri
 
 #[async_trait]
 impl Session for HttpSession {
+    async fn open(&mut self, deadline: Duration) {
+        if self.open.is_none()
+            && let Ok(Ok(open)) = timeout_at(Instant::now() + deadline, self.client.connect()).await
+        {
+            self.open = Some(open);
+        }
+    }
+
     async fn write(&mut self, write: &Write<'_>, deadline: Duration) -> Answer {
         let Write {
             service,

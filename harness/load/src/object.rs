@@ -62,7 +62,8 @@ impl fmt::Debug for StoreConfig {
     }
 }
 
-struct Bucket(AmazonS3);
+/// A bucket that can be changed, for whoever spoils objects on purpose.
+pub struct Bucket(AmazonS3);
 
 impl StoreConfig {
     /// Opens the bucket; asks nothing of it yet. A rustls provider (ring) must be installed in the process.
@@ -70,6 +71,14 @@ impl StoreConfig {
     /// # Errors
     /// The configuration makes no sense.
     pub fn open(&self) -> Result<Arc<dyn Objects>, LoadError> {
+        Ok(Arc::new(self.bucket()?))
+    }
+
+    /// Opens the bucket so that its objects can be changed; asks nothing of it yet.
+    ///
+    /// # Errors
+    /// The configuration makes no sense.
+    pub fn bucket(&self) -> Result<Bucket, LoadError> {
         let plain = self.endpoint.starts_with("http://");
         let client = ClientOptions::new()
             .with_allow_http(plain)
@@ -91,7 +100,50 @@ impl StoreConfig {
             })
             .build()
             .map_err(|error| failed("opening the bucket", &error))?;
-        Ok(Arc::new(Bucket(store)))
+        Ok(Bucket(store))
+    }
+}
+
+impl Bucket {
+    /// An object whole; `None` when the store says that there is none.
+    ///
+    /// # Errors
+    /// The store cannot be asked, or the object is larger than `bytes_max`.
+    pub async fn get(&self, name: &str, bytes_max: u64) -> Result<Option<Vec<u8>>, LoadError> {
+        let what = format!("fetching {name}");
+        let got = match self.0.get(&Path::from(name)).await {
+            Ok(got) => got,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(&what, &error)),
+        };
+        if got.meta.size > bytes_max {
+            return Err(LoadError::Unexpected {
+                what,
+                found: format!("{} bytes", got.meta.size),
+                expected: format!("at most {bytes_max}"),
+            });
+        }
+        let bytes = got.bytes().await.map_err(|error| failed(&what, &error))?;
+        Ok(Some(bytes.to_vec()))
+    }
+
+    /// Writes an object over whatever is there.
+    ///
+    /// # Errors
+    /// The store did not take it.
+    pub async fn put(&self, name: &str, content: Vec<u8>) -> Result<(), LoadError> {
+        let put = self.0.put(&Path::from(name), content.into()).await;
+        put.map(drop)
+            .map_err(|error| failed(&format!("writing {name}"), &error))
+    }
+
+    /// Deletes an object.
+    ///
+    /// # Errors
+    /// The store did not do it.
+    pub async fn remove(&self, name: &str) -> Result<(), LoadError> {
+        let removed = self.0.delete(&Path::from(name)).await;
+        removed.map_err(|error| failed(&format!("deleting {name}"), &error))
     }
 }
 

@@ -18,16 +18,31 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Begins within one interval after `start`, at a phase that the seed chooses.
-    pub(crate) fn new(start: Nanos, rates: &[u32], arrivals: Arrivals, mut random: Random) -> Schedule {
+    /// As [`Schedule::new`] and [`Schedule::begin`].
+    #[cfg(test)]
+    pub(crate) fn starting(start: Nanos, rates: &[u32], arrivals: Arrivals, random: Random) -> Schedule {
+        let mut schedule = Schedule::new(rates, arrivals, random);
+        schedule.begin(start);
+        schedule
+    }
+
+    /// Moves a schedule that has given out nothing yet to its beginning: the first operation is due within one interval
+    /// after `start`, at a phase that the seed chooses.
+    pub(crate) fn begin(&mut self, start: Nanos) {
+        self.start += start;
+        self.next += start;
+    }
+
+    /// A schedule that begins at 0.
+    pub(crate) fn new(rates: &[u32], arrivals: Arrivals, mut random: Random) -> Schedule {
         let per_second: u64 = rates.iter().map(|rate| u64::from(*rate)).sum();
         let phase = random.below(SECOND as u64 / per_second) as Nanos;
         Schedule {
-            start: start + phase,
+            start: phase,
             per_second,
             arrivals,
             count: 0,
-            next: start + phase,
+            next: phase,
             turns: Turns::new(rates),
             random,
         }
@@ -97,7 +112,7 @@ mod tests {
             rates in prop::collection::vec(1u32..200, 1..4), seed: u64, from in 0i64..2_000_000_000, start in 0i64..1_000_000_000_000,
         ) {
             let total: u32 = rates.iter().sum();
-            let mut schedule = Schedule::new(start, &rates, Arrivals::Even, Random::new(seed, 1));
+            let mut schedule = Schedule::starting(start, &rates, Arrivals::Even, Random::new(seed, 1));
             let all: Vec<(Nanos, usize)> = (0..total * 4).map(|_| schedule.take()).collect();
             prop_assert!(all[0].0 >= start);
             prop_assert!(all.windows(2).all(|pair| pair[0].0 <= pair[1].0));
@@ -112,7 +127,7 @@ mod tests {
         #[test]
         fn a_seed_fixes_the_schedule(seed: u64) {
             let make = || {
-                let mut schedule = Schedule::new(5, &[40, 7], Arrivals::Poisson, Random::new(seed, 1));
+                let mut schedule = Schedule::starting(5, &[40, 7], Arrivals::Poisson, Random::new(seed, 1));
                 (0..100).map(|_| schedule.take()).collect::<Vec<_>>()
             };
             prop_assert_eq!(make(), make());
@@ -121,7 +136,7 @@ mod tests {
 
     #[test]
     fn poisson_keeps_its_rate() {
-        let mut schedule = Schedule::new(0, &[1000], Arrivals::Poisson, Random::new(7, 0));
+        let mut schedule = Schedule::starting(0, &[1000], Arrivals::Poisson, Random::new(7, 0));
         let last = (0..100_000).map(|_| schedule.take().0).last().unwrap();
         assert!((95 * SECOND..105 * SECOND).contains(&last), "{last}");
     }

@@ -274,6 +274,14 @@ impl SqlSession {
 
 #[async_trait]
 impl Session for SqlSession {
+    async fn open(&mut self, deadline: Duration) {
+        if self.open.is_none()
+            && let Ok(Ok(open)) = timeout_at(Instant::now() + deadline, self.shared.connect()).await
+        {
+            self.open = Some(open);
+        }
+    }
+
     async fn write(&mut self, write: &Write<'_>, deadline: Duration) -> Answer {
         self.ask(write.service, Ask::Write(write), deadline).await
     }

@@ -7,6 +7,7 @@ use firedrill_core::ledger::OperationOutcome;
 use firedrill_core::stamp::{Nanos, SECOND};
 use hdrhistogram::Histogram;
 
+use crate::dispatch::Span;
 /// Operations of one tier so far, and its last whole second.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TierLive {
@@ -198,7 +199,7 @@ impl Tally {
         }
     }
 
-    pub(crate) fn totals(self, scheduled: u64, began: Nanos, ended: Nanos) -> Totals {
+    pub(crate) fn totals(self, scheduled: u64, span: Span) -> Totals {
         let tiers: Vec<TierTotals> = self.tiers.into_values().map(|tier| tier.totals).collect();
         let sum = |of: fn(&TierTotals) -> u64| tiers.iter().map(of).sum::<u64>();
         Totals {
@@ -208,8 +209,8 @@ impl Tally {
             indeterminate: sum(|tier| tier.indeterminate),
             not_sent: sum(|tier| tier.not_sent),
             tiers,
-            began,
-            ended,
+            began: span.began,
+            ended: span.ended,
         }
     }
 }

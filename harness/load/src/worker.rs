@@ -15,6 +15,9 @@ use crate::body::{body, is_genuine};
 use crate::clock::now;
 use crate::sink::Sink;
 
+/// The schedule waits this long for connections: a service that does not answer must not hold it up.
+pub(crate) const OPENING_MAX: Duration = Duration::from_secs(2);
+
 /// An operation that ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -52,8 +55,17 @@ pub(crate) fn not_sent(class: &Class, job: &Job, now: Nanos) -> Operation {
 }
 
 /// Serves one connection until the backlog is closed and empty.
-pub(crate) async fn work(shared: Arc<Shared>, backlog: Arc<Backlog>, number: usize, ended: Sender<Ended>) {
+pub(crate) async fn work(
+    shared: Arc<Shared>,
+    backlog: Arc<Backlog>,
+    number: usize,
+    opened: Sender<()>,
+    ended: Sender<Ended>,
+) {
     let mut session = shared.client.session();
+    session.open(OPENING_MAX).await;
+    // A schedule that has begun without this connection does not listen any more.
+    let _ = opened.send(());
     let mut names = Names::default();
     while let Some(job) = backlog.next(number).await {
         let class = &shared.classes[job.class as usize];

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use firedrill_core::event::{Class, Role};
-use firedrill_core::stamp::{MILLISECOND, Nanos};
+use firedrill_core::stamp::Nanos;
 use tokio::sync::oneshot;
 
 use crate::answer::Client;
 use crate::backlog::Backlog;
 use crate::clock::now;
-use crate::dispatch::{Batch, Dispatcher, RUNNING, State, Stream};
+use crate::dispatch::{Batch, Dispatcher, RUNNING, Span, State, Stream};
 use crate::error::LoadError;
 use crate::keyspace::Keyspace;
 use crate::random::Random;
@@ -23,8 +23,6 @@ use crate::spec::WorkloadSpec;
 use crate::tally::{Live, Tally, Totals};
 use crate::worker::{Shared, work};
 
-/// Time between the start and the first operation, so that all threads are there.
-const LEAD: Nanos = 5 * MILLISECOND;
 /// Batches on their way to the recorder.
 const BATCHES_MAX: usize = 256;
 
@@ -38,7 +36,7 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// Starts load at once.
+    /// Starts load as soon as its connections are open, or after two seconds without those that are not.
     ///
     /// # Errors
     /// A specification that cannot be run, or a thread that cannot be started.
@@ -52,13 +50,13 @@ impl Workload {
             client,
             sink,
         });
-        let began = now() + LEAD;
-        let streams = streams(&spec, began);
+        let streams = streams(&spec);
         let keys = spec.classes.iter().map(|class| {
             let random = Random::new(spec.seed, 0x1_0000 + u64::from(class.class.id));
             Keyspace::new(class.mix, class.first_key, class.preloaded.clone(), random)
         });
         let (ended_sender, ended) = channel();
+        let (opened_sender, opened) = channel();
         let (ledger, batches) = sync_channel(BATCHES_MAX);
         let (end_sender, end) = channel();
         let (finished_sender, finished) = oneshot::channel();
@@ -73,9 +71,17 @@ impl Workload {
         let workers: Vec<_> = streams
             .iter()
             .flat_map(|stream| (0..stream.connections).map(|number| (stream.backlog.clone(), number)))
-            .map(|(backlog, number)| work(shared.clone(), backlog, number, ended_sender.clone()))
+            .map(|(backlog, number)| {
+                work(
+                    shared.clone(),
+                    backlog,
+                    number,
+                    opened_sender.clone(),
+                    ended_sender.clone(),
+                )
+            })
             .collect();
-        drop(ended_sender);
+        drop((opened_sender, ended_sender));
         let (idle_sender, idle) = oneshot::channel::<()>();
         let clients = thread::Builder::new()
             .name("load-clients".into())
@@ -95,6 +101,7 @@ impl Workload {
             streams,
             keys: keys.collect(),
             arrivals: spec.arrivals,
+            opened,
             ended,
             ledger,
             stop: stop.clone(),
@@ -115,7 +122,6 @@ impl Workload {
             end,
             tally: tally.clone(),
             scheduled: scheduled.clone(),
-            began,
         };
         thread::Builder::new()
             .name("load-ledger".into())
@@ -198,7 +204,7 @@ fn runtime_ends(runtime: tokio::runtime::Runtime) {
 }
 
 /// Classes of one role and tier share schedule, backlog and connections.
-fn streams(spec: &WorkloadSpec, began: Nanos) -> Vec<Stream> {
+fn streams(spec: &WorkloadSpec) -> Vec<Stream> {
     let mut groups: BTreeMap<(u8, Option<u8>), Vec<u32>> = BTreeMap::new();
     for (at, class) in spec.classes.iter().enumerate() {
         groups.entry(stream_of(&class.class)).or_default().push(at as u32);
@@ -209,7 +215,7 @@ fn streams(spec: &WorkloadSpec, began: Nanos) -> Vec<Stream> {
             let rates: Vec<u32> = classes.iter().map(|at| spec.classes[*at as usize].per_second).collect();
             let number = u64::from(role) << 16 | tier.map_or(0x100, u64::from);
             Stream {
-                schedule: Schedule::new(began, &rates, spec.arrivals, Random::new(spec.seed, number)),
+                schedule: Schedule::new(&rates, spec.arrivals, Random::new(spec.seed, number)),
                 classes,
                 backlog: Arc::new(Backlog::new(spec.connections)),
                 connections: spec.connections,
@@ -233,10 +239,9 @@ fn stream_of(class: &Class) -> (u8, Option<u8>) {
 struct Accounts {
     shared: Arc<Shared>,
     batches: Receiver<Batch>,
-    end: Receiver<Nanos>,
+    end: Receiver<Span>,
     tally: Arc<Mutex<Tally>>,
     scheduled: Arc<AtomicU64>,
-    began: Nanos,
 }
 
 impl Accounts {
@@ -252,8 +257,8 @@ impl Accounts {
                 tally.add(self.shared.classes[*class as usize].tier, operation);
             }
         }
-        let ended = self.end.recv().unwrap_or_else(|_| now());
+        let span = self.end.recv().unwrap_or_else(|_| Span::at(now()));
         let tally = std::mem::take(&mut *self.tally.lock().unwrap_or_else(PoisonError::into_inner));
-        tally.totals(self.scheduled.load(Ordering::Relaxed), self.began, ended)
+        tally.totals(self.scheduled.load(Ordering::Relaxed), span)
     }
 }

@@ -1,18 +1,21 @@
 //! What a step of a procedure does: one file per action, each on what the team has at hand.
 
 mod fence;
+mod files;
 mod hold;
 mod mode;
 mod own;
 mod release;
 mod repoint;
 mod restore;
+mod ship;
 mod start;
 mod validate;
+mod wal_target;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use firedrill_core::scenario::Action;
+use firedrill_core::scenario::{Action, TargetRule};
 use firedrill_environment::EnvironmentError;
 use tokio::time::Instant;
 
@@ -62,6 +65,24 @@ pub enum ActionError {
     /// A target reckoned from an alert needs one.
     #[error("the recovery target is reckoned from an alert, but no alert was raised")]
     NoAlert,
+    /// The WAL does not show what was looked for.
+    #[error(
+        "the archived WAL shows no transaction that fits ({wanted}); searched: {searched}. Ship the WAL of the damaged server first, or choose another target"
+    )]
+    NotInWal {
+        /// What was looked for.
+        wanted: String,
+        /// From where to where.
+        searched: String,
+    },
+    /// The team does not know which file a table is.
+    #[error("the inventory has no table `{table}`; it has: {known}")]
+    NoTable {
+        /// Which.
+        table: String,
+        /// Those there are.
+        known: String,
+    },
     /// A running service would be overwritten.
     #[error("service `{service}` is not down: a restore would overwrite it; fence it first")]
     NotDown {
@@ -128,6 +149,8 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
         Action::Release { tiers } => release::perform(team, tiers, waiting).await,
         Action::Fence { service } => fence::perform(team, service).await,
         Action::Restore { into, from, target } => restore::perform(team, into, *from, target, waiting).await,
+        Action::ShipWal { service } => ship::perform(team, service, waiting).await,
+        Action::RestoreFiles { into } => files::perform(team, into, waiting).await,
         Action::Start { service } => start::perform(team, service).await,
         Action::Repoint {
             application,
@@ -169,6 +192,17 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
             need(team.database(into).err());
             need(team.backups().err());
             need(restore::margin(target).err());
+            if let TargetRule::BeforeWal(search) = target {
+                need(team.relation(&search.table).err());
+            }
+        }
+        Action::ShipWal { service } => {
+            need(team.database(service).err());
+            need(team.backups().err());
+        }
+        Action::RestoreFiles { into } => {
+            need(team.bucket(into).err());
+            need(team.backups().err());
         }
         Action::Repoint {
             application,
@@ -208,6 +242,8 @@ pub(crate) fn words(action: &Action) -> String {
         Action::Release { tiers } => format!("release {}", levels(tiers)),
         Action::Fence { service } => format!("fence {service}"),
         Action::Restore { into, from, .. } => format!("restore {} into {into}", restore::source(*from)),
+        Action::ShipWal { service } => format!("ship the WAL of {service}"),
+        Action::RestoreFiles { into } => format!("restore the newest copy of files into {into}"),
         Action::Start { service } => format!("start {service}"),
         Action::Repoint {
             application,

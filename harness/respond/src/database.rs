@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use firedrill_backup::{Database, parse_lsn};
+use firedrill_backup::{Database, RelationFile, parse_lsn};
 use firedrill_environment::{EnvironmentError, Lifecycle};
 use tokio_postgres::{Client, NoTls};
 
@@ -175,6 +175,40 @@ impl Session {
                 .map_err(|error| words(&error))?;
         }
         Ok(())
+    }
+
+    /// Closes the segment that is being written; its name.
+    pub(crate) async fn switch_wal(&self) -> Result<String, String> {
+        // A position at the very start of a segment means that the one before it was the last with anything in it.
+        let row = self.row("SELECT pg_walfile_name(pg_switch_wal() - 1::numeric)").await?;
+        Ok(row.get(0))
+    }
+
+    /// Which file each table of the schema `public` is now.
+    pub(crate) async fn relations(&self) -> Result<Vec<(String, RelationFile)>, String> {
+        let rows = self
+            .client
+            .query(
+                "SELECT c.relname::text, coalesce(nullif(c.reltablespace, 0), d.dattablespace), d.oid, \
+                 pg_relation_filenode(c.oid) FROM pg_class c, pg_namespace n, pg_database d \
+                 WHERE c.relnamespace = n.oid AND n.nspname = 'public' AND c.relkind = 'r' \
+                 AND d.datname = current_database() AND pg_relation_filenode(c.oid) IS NOT NULL \
+                 ORDER BY 1 LIMIT 10000",
+                &[],
+            )
+            .await
+            .map_err(|error| words(&error))?;
+        Ok(rows
+            .iter()
+            .map(|row| {
+                let file = RelationFile {
+                    tablespace: row.get(1),
+                    database: row.get(2),
+                    file: row.get(3),
+                };
+                (row.get(0), file)
+            })
+            .collect())
     }
 
     /// Makes a database of this name, unless there is one.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use firedrill_backup::{Database, Repository};
+use firedrill_backup::{BucketConfig, Database, RelationFile, Repository};
 use firedrill_core::scenario::Route;
 use firedrill_environment::Lifecycle;
 use tokio::sync::watch;
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::action::ActionError;
 use crate::alert::Alerts;
 use crate::application::Application;
-use crate::database::{DatabaseHost, Life};
+use crate::database::{self, DatabaseHost, Life};
 use crate::monitor::Monitor;
 use crate::observer::{Incarnations, Observer};
 use crate::own::OwnCommands;
@@ -79,6 +79,8 @@ pub struct Team {
     pub(crate) monitor: Option<Arc<Monitor>>,
     pub(crate) own: Option<Arc<OwnCommands>>,
     routes: Vec<(String, String, Route, Database)>,
+    inventory: BTreeMap<String, RelationFile>,
+    buckets: BTreeMap<String, BucketConfig>,
     lives: Mutex<Lives>,
 }
 
@@ -103,6 +105,8 @@ impl Team {
             monitor: None,
             own: None,
             routes: Vec::new(),
+            inventory: BTreeMap::new(),
+            buckets: BTreeMap::new(),
             lives: Mutex::default(),
         }
     }
@@ -120,6 +124,36 @@ impl Team {
     /// Gives it the backups.
     pub fn give_backups(&mut self, backups: Backups) {
         self.backups = Some(backups);
+    }
+
+    /// Has it note which file each table is, as a team does with its backups: a dropped table can no longer be asked for.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn take_inventory(&mut self, database: &Database) -> Result<(), String> {
+        let session = database::connect(database).await?;
+        self.inventory = session.relations().await?.into_iter().collect();
+        Ok(())
+    }
+
+    /// Says where the application's files are in a store, for restores of them.
+    pub fn give_bucket(&mut self, store: &str, bucket: BucketConfig) {
+        self.buckets.insert(store.into(), bucket);
+    }
+
+    pub(crate) fn relation(&self, table: &str) -> Result<RelationFile, ActionError> {
+        self.inventory.get(table).copied().ok_or_else(|| ActionError::NoTable {
+            table: table.into(),
+            known: listed(self.inventory.keys()),
+        })
+    }
+
+    pub(crate) fn bucket(&self, store: &str) -> Result<&BucketConfig, ActionError> {
+        self.buckets.get(store).ok_or_else(|| ActionError::Unknown {
+            what: "store with the application's files",
+            name: store.into(),
+            known: listed(self.buckets.keys()),
+        })
     }
 
     /// Gives it the monitor and its alerts; after a restore the monitor then follows the database.

@@ -289,3 +289,44 @@ fn a_page_of_a_long_run_stays_small() {
     let html = firedrill_reports::html(&sample.report());
     assert!(html.len() < 300_000, "{} bytes", html.len());
 }
+
+#[test]
+fn several_runs_side_by_side_show_the_worst_and_the_spread() {
+    use firedrill_core::verdict::{Achieved, Span};
+    use firedrill_reports::{Repeat, Repeated};
+
+    let second = 1_000_000_000;
+    let mut repeated = Repeated::default();
+    for (number, upper) in [
+        (1, Some(60 * second)),
+        (2, None),
+        (3, Some(40 * second)),
+        (4, Some(50 * second)),
+    ] {
+        let mut verdict = sample::pass().verdict;
+        verdict.run = format!("run-{number}");
+        for finding in verdict.findings.iter_mut().filter(|finding| finding.id == "rto") {
+            finding.achieved = Achieved::Duration(Span {
+                lower: 30 * second,
+                upper,
+            });
+        }
+        if upper.is_none() {
+            verdict.outcome = Outcome::Inconclusive;
+        }
+        repeated.runs.push(Repeat {
+            directory: format!("runs/run-{number}"),
+            seed: number,
+            expected: Some(upper.is_some()),
+            verdict,
+        });
+    }
+    assert_eq!((repeated.worst(), repeated.exit_code()), (Outcome::Inconclusive, 3));
+    insta::assert_snapshot!("repeated_text", repeated.text());
+    insta::assert_snapshot!("repeated_markdown", repeated.markdown());
+    let json: serde_json::Value = serde_json::from_str(&repeated.json()).expect("JSON");
+    assert_eq!(json["over_all"]["rto"]["max_upper"], serde_json::Value::Null);
+    assert_eq!(json["over_all"]["rto"]["median_upper"], 60 * second);
+    assert_eq!(json["runs"].as_array().map(Vec::len), Some(4));
+    assert_eq!(Repeated::default().exit_code(), 3);
+}

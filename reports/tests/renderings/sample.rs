@@ -222,6 +222,7 @@ pub(crate) fn pass() -> Sample {
         ],
         assumptions: vec!["response time of the client's path: 3000 ms".into()],
         not_covered: vec!["power loss: killing a process leaves what the kernel holds in its cache".into()],
+        altered: Vec::new(),
         sealed_by_another: false,
         program: "firedrill 0.1.0".into(),
     };
@@ -488,5 +489,7 @@ fn terms() -> Terms {
         assumptions: Vec::new(),
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
+        damage: None,
+        altered: Vec::new(),
     }
 }

@@ -43,6 +43,8 @@ fn inputs() -> RunInputs {
             assumptions: Vec::new(),
             stand_ins: Vec::new(),
             not_covered: Vec::new(),
+            damage: None,
+            altered: Vec::new(),
         },
         seed: u64::MAX,
         environment: "local".into(),

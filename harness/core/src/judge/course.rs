@@ -127,3 +127,19 @@ pub(crate) fn deviations(facts: &Facts<'_>) -> BTreeMap<String, String> {
     });
     deviations.collect()
 }
+
+/// How the run differs from the drill that its scenario describes, in words.
+pub(crate) fn altered(facts: &Facts<'_>) -> Vec<String> {
+    let mut list = facts.terms.altered.clone();
+    for (_, event) in &facts.events {
+        if let Event::Recalled { run, values } = event {
+            let values: Vec<String> = values.iter().map(|(name, value)| format!("{name} {value}")).collect();
+            list.push(format!(
+                "replay of {run} with the values recorded there ({}), its interleaving not reproduced: the strike came when \
+                 it came there, which need not be the worst instant of this run",
+                values.join(", ")
+            ));
+        }
+    }
+    list
+}

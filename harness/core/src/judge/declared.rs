@@ -99,6 +99,7 @@ fn finding(
         ));
         return None;
     }
+    let positions = points.iter().any(|(_, _, point)| matches!(point, Point::Lsn(_)));
     let (mut lost, mut open_writes, mut wide) = (0_u64, 0_u64, false);
     let mut story = Vec::new();
     for (_, source, point) in points {
@@ -149,12 +150,29 @@ fn finding(
         lower: lost,
         upper: Some(lost.saturating_add(open_writes)),
     };
+    if lost > 0 && positions && acknowledges_early(facts) {
+        return make(
+            Outcome::Inconclusive,
+            achieved,
+            format!(
+                "{because}; but with synchronous_commit off an acknowledgement does not wait for its WAL, so that what \
+                 was acknowledged before a position was reached may lie behind it"
+            ),
+        );
+    }
     let outcome = match (lost, wide) {
         (1.., _) => Outcome::Fail,
         (0, true) => Outcome::Inconclusive,
         (0, false) => Outcome::Pass,
     };
     make(outcome, achieved, because)
+}
+
+/// Whether a server answers COMMIT before its WAL is written.
+fn acknowledges_early(facts: &Facts<'_>) -> bool {
+    facts.events.iter().any(|(_, event)| {
+        matches!(event, Event::Deviation { setting, value } if setting.ends_with("synchronous_commit") && value == "off")
+    })
 }
 
 /// When a life of the data acknowledged its last write.

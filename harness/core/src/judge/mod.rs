@@ -20,7 +20,9 @@ mod integrity;
 mod key;
 mod lives;
 mod loss;
+mod remedy;
 mod restoration;
+mod revenant;
 mod rpo;
 pub mod series;
 mod service;
@@ -100,6 +102,8 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(detection::finding(&facts, &mut about_plan));
     findings.push(service::recovery(&facts, &overall));
     findings.extend(integrity);
+    findings.extend(revenant::findings(&facts, operations));
+    findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
     if !spoiled.is_empty() {
@@ -162,6 +166,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         stand_ins: terms.stand_ins.clone(),
         assumptions: terms.assumptions.clone(),
         not_covered,
+        altered: course::altered(&facts),
         sealed_by_another,
         program,
         findings,
@@ -322,7 +327,12 @@ fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
     } else {
         "no human time credited".to_owned()
     };
-    format!("{word} {size}, {tool}, {people}")
+    let altered = if course::altered(facts).is_empty() {
+        ""
+    } else {
+        ", altered for this run"
+    };
+    format!("{word} {size}, {tool}, {people}{altered}")
 }
 
 /// The outage as parts per thousand of what the yearly availability allows; its upper bound, rounded up.

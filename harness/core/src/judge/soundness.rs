@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Event, FaultEdge};
+use crate::event::{Edge, Event, FaultEdge};
 use crate::terms::DetectorTerm;
 
 use super::calendar::RATES_MAX;
@@ -67,6 +67,22 @@ fn record(facts: &Facts<'_>, spoiled: &mut Vec<String>) {
     };
     if let Some(who) = &closing.interrupted {
         spoiled.push(format!("the drill was interrupted: {who}"));
+    }
+    for (_, event) in &facts.events {
+        match event {
+            Event::Paused {
+                after,
+                edge: Edge::Begun,
+            } => spoiled.push(format!(
+                "the drill was paused after `{}`: what people did meanwhile is not known",
+                after.name()
+            )),
+            Event::EndedAfter { phase } => spoiled.push(format!(
+                "the drill was asked to end after `{}`: what comes later was not measured",
+                phase.name()
+            )),
+            _ => {}
+        }
     }
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for record in &facts.records[..facts.records.len().saturating_sub(1)] {

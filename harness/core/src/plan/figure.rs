@@ -52,6 +52,18 @@ pub enum Written {
 }
 
 impl Written {
+    /// The key that it is written with.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Written::Below => "below",
+            Written::AtMost => "at_most",
+            Written::AtLeast => "at_least",
+            Written::Above => "above",
+            Written::Bare => "is",
+        }
+    }
+
     /// The sign, with a space behind it; nothing for a bare figure.
     #[must_use]
     pub fn sign(self) -> &'static str {

@@ -26,6 +26,50 @@ pub struct Monitoring {
     /// Error rate beyond which it calls the service failing.
     #[serde(default)]
     pub errors: Vec<Figure<Share>>,
+    /// What the plan says it watches and no check above can ask: drills leave it out.
+    #[serde(default)]
+    pub watched: Vec<Watched>,
+    /// What a healthy service keeps to.
+    #[serde(default)]
+    pub targets: Vec<Watched>,
+    /// Channels that alerts go to.
+    #[serde(default)]
+    pub by: Vec<String>,
+    /// Time after which an alert that nobody answered goes up a level by itself.
+    #[serde(default)]
+    pub escalates_after: Option<Figure<Duration>>,
+}
+
+/// Something that the plan watches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Watched {
+    /// What.
+    pub what: String,
+    /// The component it is about.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// From which figure on it calls, or what is aimed at.
+    #[serde(default)]
+    pub figure: Option<Threshold>,
+    /// Which statistic the figure is: `average`.
+    #[serde(default)]
+    pub statistic: Option<String>,
+    /// How long it must be so.
+    #[serde(default)]
+    pub lasting: Option<Figure<Duration>>,
+    /// How often it is looked at.
+    #[serde(default)]
+    pub every: Option<Figure<Duration>>,
+    /// As the plan says: critical, warning.
+    #[serde(default)]
+    pub severity: Option<String>,
+    /// How soon a person responds.
+    #[serde(default)]
+    pub response: Option<Figure<Duration>>,
+    /// The section it is from.
+    #[serde(rename = "where")]
+    pub place: String,
 }
 
 /// A check of the monitor.
@@ -67,12 +111,18 @@ pub struct AlertRule {
     /// Threshold for checks that measure.
     #[serde(default)]
     pub when: Option<Threshold>,
+    /// How long the plan wants it to be so before it calls; a drill's monitor counts failures in a row.
+    #[serde(default)]
+    pub lasting: Option<Figure<Duration>>,
     /// As the plan says: critical, warning.
     #[serde(default)]
     pub severity: Option<String>,
     /// How soon a person responds.
     #[serde(default)]
     pub response: Option<Figure<Duration>>,
+    /// The section it is from.
+    #[serde(rename = "where", default)]
+    pub place: Option<String>,
 }
 
 /// A plain count.

@@ -1,6 +1,9 @@
 //! What makes a plan unsound although its file parses: names that lead nowhere, figures that are none.
 
-use super::{BackupPolicy, Disaster, Duration, Figure, Metric, Plan, ProbeKind, Threshold, Written};
+use super::listing::signs;
+use super::tree::Node;
+use super::{Disaster, DrillDuty, Duration, Figure, Plan, ProbeKind, Threshold, Written};
+use crate::calendar::Rhythm;
 use crate::document::{Mistake, Place};
 
 impl Plan {
@@ -25,10 +28,10 @@ impl Plan {
                 "name at least one disaster with its RTO and RPO",
             ));
         }
+        found.figures(&Place::root(), &Node::of(self));
+        self.references_into(&mut found);
         found.limits(&Place::of("rto"), &self.rto);
         found.limits(&Place::of("rpo"), &self.rpo);
-        found.figures(&Place::of("availability"), &self.availability);
-        found.figures(&Place::of("integrity"), &self.integrity);
         for (name, component) in &self.components {
             let at = Place::of("components").then(name);
             found.limits(&at.then("rpo"), &component.rpo);
@@ -36,10 +39,11 @@ impl Plan {
         }
         self.tiers_into(&mut found);
         for (name, disaster) in &self.disasters {
-            self.disaster_into(&mut found, &Place::of("disasters").then(name), disaster);
+            disaster_into(&mut found, &Place::of("disasters").then(name), disaster);
         }
-        for (name, policy) in &self.backups {
-            self.backup_into(&mut found, &Place::of("backups").then(name), policy);
+        for (name, store) in &self.stores {
+            let at = Place::of("stores").then(name);
+            found.fixed(&at.then("retrieval"), store.retrieval.as_ref());
         }
         self.monitoring_into(&mut found);
         for (name, site) in &self.sites {
@@ -49,21 +53,9 @@ impl Plan {
         for (section, duties) in [("drills", &self.drills), ("reviews", &self.reviews)] {
             for (index, duty) in duties.iter().enumerate() {
                 let at = Place::of(section).then(index);
-                found.figure(&at.then("every"), duty.every.as_ref());
+                found.rhythm(&at, duty);
                 found.limits(&at.then("rto"), &duty.rto);
                 found.limits(&at.then("rpo"), &duty.rpo);
-            }
-        }
-        for (index, message) in self.communication.iter().enumerate() {
-            let at = Place::of("communication").then(index).then("within");
-            found.figure(&at, message.within.as_ref());
-        }
-        for (name, metric) in &self.metrics {
-            let at = Place::of("metrics").then(name);
-            match metric {
-                Metric::Share(figure) => found.figure(&at.then("share"), Some(figure)),
-                Metric::Duration(figure) => found.figure(&at.then("duration"), Some(figure)),
-                Metric::Count(figure) => found.figure(&at.then("count"), Some(figure)),
             }
         }
         found.0
@@ -81,87 +73,34 @@ impl Plan {
                 ));
             }
             found.limits(&at.then("max_downtime"), &tier.max_downtime);
+            found.limits(&at.then("rto"), &tier.rto);
             found.fixed(&at.then("recovered_from"), tier.recovered_from.as_ref());
             found.fixed(&at.then("recovered_until"), tier.recovered_until.as_ref());
         }
     }
 
-    fn disaster_into(&self, found: &mut Found, at: &Place, disaster: &Disaster) {
-        found.limits(&at.then("rto"), &disaster.rto);
-        found.limits(&at.then("rpo"), &disaster.rpo);
-        for (index, component) in disaster.hits.iter().enumerate() {
-            self.component_into(found, at.then("hits").then(index), component);
-        }
-        for (index, rule) in disaster.detection.iter().enumerate() {
-            if !self.monitoring.alerts.contains_key(rule) {
-                let known = self.monitoring.alerts.keys().map(String::as_str);
-                found.push(Mistake::unknown(
-                    at.then("detection").then(index),
-                    "alert rule",
-                    rule,
-                    known,
-                ));
-            }
-        }
-        if let Some(site) = &disaster.recovery_site
-            && !self.sites.contains_key(site)
-        {
-            let known = self.sites.keys().map(String::as_str);
-            found.push(Mistake::unknown(at.then("recovery_site"), "site", site, known));
-        }
-        found.fixed(&at.then("detection_deadline"), disaster.detection_deadline.as_ref());
-        found.fixed(&at.then("respond"), disaster.respond.as_ref());
-        found.fixed(&at.then("decide"), disaster.decide.as_ref());
-    }
-
-    fn backup_into(&self, found: &mut Found, at: &Place, policy: &BackupPolicy) {
-        for (index, component) in policy.of.iter().enumerate() {
-            self.component_into(found, at.then("of").then(index), component);
-        }
-        found.figure(&at.then("every"), policy.every.as_ref());
-        found.figures(&at.then("retention"), &policy.retention);
-        found.figure(&at.then("verified_every"), policy.verified_every.as_ref());
-        found.figure(&at.then("restored_every"), policy.restored_every.as_ref());
-    }
-
     fn monitoring_into(&self, found: &mut Found) {
         let monitoring = &self.monitoring;
         let at = Place::of("monitoring");
-        if let Some(site) = &monitoring.site
-            && site != "external"
-            && !self.sites.contains_key(site)
-        {
-            let known = self.sites.keys().map(String::as_str).chain(["external"]);
-            found.push(Mistake::unknown(at.then("site"), "site", site, known));
-        }
         for (index, figure) in monitoring.slow.iter().enumerate() {
             found.fixed(&at.then("slow").then(index), Some(figure));
         }
-        found.figures(&at.then("errors"), &monitoring.errors);
         for (name, check) in &monitoring.checks {
             let at = at.then("checks").then(name);
             found.positive(&at.then("every"), &check.every);
             found.positive(&at.then("timeout"), &check.timeout);
             match &check.probe {
-                ProbeKind::DatabaseConnect(component) => {
-                    self.component_into(found, at.then("probe").then("database_connect"), component);
-                }
                 ProbeKind::Http(path) if !path.starts_with('/') => found.push(Mistake::new(
                     at.then("probe").then("http"),
                     format!("`{path}` is no path"),
                     "no path",
                     "write the path alone, such as `/health`; the application is chosen by the scenario",
                 )),
-                ProbeKind::Http(_) | ProbeKind::ErrorRate | ProbeKind::BackupAge => {}
+                ProbeKind::Http(_) | ProbeKind::DatabaseConnect(_) | ProbeKind::ErrorRate | ProbeKind::BackupAge => {}
             }
         }
         for (name, rule) in &monitoring.alerts {
             let at = at.then("alerts").then(name);
-            if !monitoring.checks.contains_key(&rule.check) {
-                let known = monitoring.checks.keys().map(String::as_str);
-                found.push(Mistake::unknown(at.then("check"), "check", &rule.check, known));
-            }
-            found.figure(&at.then("failures"), Some(&rule.failures));
             if rule.failures.value() == Some(&0) {
                 found.push(Mistake::new(
                     at.then("failures"),
@@ -170,10 +109,8 @@ impl Plan {
                     "at least 1 unhealthy check makes an alert",
                 ));
             }
-            match &rule.when {
-                Some(Threshold::Share(figure)) => found.figure(&at.then("when").then("share"), Some(figure)),
-                Some(Threshold::Duration(figure)) => found.fixed(&at.then("when").then("duration"), Some(figure)),
-                None => {}
+            if let Some(Threshold::Duration(figure)) = &rule.when {
+                found.fixed(&at.then("when").then("duration"), Some(figure));
             }
             let measures = monitoring
                 .checks
@@ -190,21 +127,22 @@ impl Plan {
             found.fixed(&at.then("response"), rule.response.as_ref());
         }
     }
+}
 
-    fn component_into(&self, found: &mut Found, at: Place, name: &str) {
-        if !self.components.contains_key(name) {
-            let known = self.components.keys().map(String::as_str);
-            found.push(Mistake::unknown(at, "component", name, known));
-        }
-    }
+fn disaster_into(found: &mut Found, at: &Place, disaster: &Disaster) {
+    found.limits(&at.then("rto"), &disaster.rto);
+    found.limits(&at.then("rpo"), &disaster.rpo);
+    found.fixed(&at.then("detection_deadline"), disaster.detection_deadline.as_ref());
+    found.fixed(&at.then("respond"), disaster.respond.as_ref());
+    found.fixed(&at.then("decide"), disaster.decide.as_ref());
 }
 
 /// The mistakes so far.
 #[derive(Default)]
-struct Found(Vec<Mistake>);
+pub(super) struct Found(Vec<Mistake>);
 
 impl Found {
-    fn push(&mut self, mistake: Mistake) {
+    pub(super) fn push(&mut self, mistake: Mistake) {
         self.0.push(mistake);
     }
 
@@ -221,33 +159,63 @@ impl Found {
         }
     }
 
-    fn figure<T>(&mut self, at: &Place, figure: Option<&Figure<T>>) {
-        if let Some(figure) = figure
-            && figure.written().is_none()
-        {
-            self.push(Mistake::new(
-                at.clone(),
-                "a figure needs exactly one value",
-                "none, or more than one",
-                "set one of `below` (<), `at_most` (<=), `at_least` (>=), `above` (>), or `is` where the plan writes \
-                 no comparator",
-            ));
+    /// Every figure of the plan has one value: whichever key of the model holds it.
+    fn figures(&mut self, at: &Place, node: &Node) {
+        match node {
+            Node::Map(entries) => {
+                if node.is_figure() && signs().filter(|(key, _)| node.get(key).is_some()).count() != 1 {
+                    self.push(Mistake::new(
+                        at.clone(),
+                        "a figure needs exactly one value",
+                        "none, or more than one",
+                        "set one of `below` (<), `at_most` (<=), `at_least` (>=), `above` (>), or `is` where the plan \
+                         writes no comparator",
+                    ));
+                }
+                for (key, value) in entries {
+                    self.figures(&at.then(key), value);
+                }
+            }
+            Node::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.figures(&at.then(index), item);
+                }
+            }
+            _ => {}
         }
     }
 
-    fn figures<T>(&mut self, at: &Place, figures: &[Figure<T>]) {
-        for (index, figure) in figures.iter().enumerate() {
-            self.figure(&at.then(index), Some(figure));
+    /// The calendar of a duty: a rule that names days, and an interval that is none too short for it.
+    fn rhythm(&mut self, at: &Place, duty: &DrillDuty) {
+        let rule = match duty.when.map(|when| when.rule()).transpose() {
+            Ok(rule) => rule,
+            Err(why) => {
+                self.push(Mistake::new(
+                    at.then("when"),
+                    why,
+                    "names no day",
+                    "expected `{ weekday: sunday }`, `{ nth: 1, weekday: monday, of: month }`, `{ position: end, of: \
+                     quarter }`, `{ day: 15 }` or `{ day: 15, month: 3 }`",
+                ));
+                return;
+            }
+        };
+        if let Err(why) = Rhythm::of(duty.every.as_ref().and_then(Figure::value).copied(), rule) {
+            self.push(Mistake::new(
+                at.then("every"),
+                why,
+                "does not fit `when`",
+                "write the interval as the plan does, such as `1 month`, and a rule for a day of such a period",
+            ));
         }
     }
 
     /// A duration that a drill runs by: its unit needs a fixed length.
     fn fixed(&mut self, at: &Place, figure: Option<&Figure<Duration>>) {
-        self.figure(at, figure);
         if let Some((written, value)) = figure.and_then(Figure::written)
             && value.nanos().is_none()
         {
-            self.push(unfixed(at.then(key(written)), *value));
+            self.push(unfixed(at.then(written.key()), *value));
         }
     }
 
@@ -257,7 +225,7 @@ impl Found {
             && value.count == 0
         {
             self.push(Mistake::new(
-                at.then(key(written)),
+                at.then(written.key()),
                 "a check that takes no time",
                 "zero",
                 "write the interval or timeout that the monitor really has",
@@ -271,7 +239,7 @@ impl Found {
             self.fixed(&at, Some(figure));
             if let Some((written @ (Written::AtLeast | Written::Above), _)) = figure.written() {
                 self.push(Mistake::new(
-                    at.then(key(written)),
+                    at.then(written.key()),
                     format!("a target of {figure} has no upper end"),
                     "nothing could miss this",
                     "RTO, RPO and downtime are limits: use `below`, `at_most`, or `is` where the plan writes no \
@@ -279,16 +247,6 @@ impl Found {
                 ));
             }
         }
-    }
-}
-
-fn key(written: Written) -> &'static str {
-    match written {
-        Written::Below => "below",
-        Written::AtMost => "at_most",
-        Written::AtLeast => "at_least",
-        Written::Above => "above",
-        Written::Bare => "is",
     }
 }
 

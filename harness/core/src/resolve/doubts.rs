@@ -8,6 +8,7 @@ use crate::stamp::{MILLISECOND, MINUTE, Nanos};
 use super::drill::Drill;
 use super::limits;
 use super::moving::{self, By};
+use super::tiers;
 
 /// A push, a probe or a timer on a machine of two cores, drill nanoseconds.
 const DELAY: i128 = 100 * MILLISECOND as i128;
@@ -182,7 +183,8 @@ fn alerts(drill: &Drill, found: &mut Vec<Mistake>) {
 fn order(drill: &Drill, found: &mut Vec<Mistake>) {
     let steps = &drill.scenario.procedure.steps;
     let releases = steps.iter().any(|step| matches!(step.action, Action::Release { .. }));
-    if drill.plan.tiers.len() > 1 && drill.scenario.tiers.len() > 1 && !releases && drill.twin.is_none() {
+    let ordered = drill.plan.tiers.iter().any(tiers::is_ordered);
+    if ordered && drill.scenario.tiers.len() > 1 && !releases && drill.twin.is_none() {
         found.push(
             Mistake::new(
                 drill.at("procedure"),

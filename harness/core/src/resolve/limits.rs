@@ -13,6 +13,9 @@ use super::{moving, scope, tiers};
 /// Integrity checks that must pass where the scenario does not name its own.
 pub const DEFAULT_CHECKS: [&str; 5] = ["page_checksums", "amcheck", "constraints", "static_tables", "journey"];
 
+/// The check that no effect is left of a fault that spoils data.
+pub const EFFECT_CHECK: &str = "fault_effect";
+
 /// Stability window where the scenario gives none.
 pub(super) const STABILITY: Nanos = 5 * SECOND;
 /// Settle time where the scenario gives none.
@@ -26,7 +29,13 @@ pub(super) const ERRORS_PPM: u32 = 50_000;
 pub(super) fn rto(drill: &Drill) -> Vec<Limit> {
     let own = drill.disaster().into_iter().flat_map(|disaster| &disaster.rto);
     let parts = hit_components(drill).flat_map(|(_, component)| &component.rto);
-    tiers::distinct(own.chain(parts).chain(&drill.plan.rto))
+    let classes = drill
+        .plan
+        .tiers
+        .iter()
+        .filter(|tier| hit_components(drill).any(|(name, _)| tier.components.contains(name)))
+        .flat_map(|tier| &tier.rto);
+    tiers::distinct(own.chain(parts).chain(classes).chain(&drill.plan.rto))
 }
 
 /// Every distinct RPO that holds for a component: none unless the disaster hits it.
@@ -102,6 +111,8 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
                     Some(Service::Application(_)) | None => &["application_failing"],
                 }
             }
+            FaultKind::SpoilData { .. } => &["rows_missing", "application_failing"],
+            FaultKind::SpoilObjects { .. } => &["application_failing"],
         },
     };
     Some(kinds.iter().map(|kind| (*kind).to_owned()).collect())
@@ -170,19 +181,13 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         None => DetectorTerm::None,
     };
     let nanos = |duration: Option<Duration>, default: Nanos| duration.and_then(Duration::nanos).unwrap_or(default);
-    let mut checks = scenario
-        .judging
-        .checks
-        .clone()
-        .unwrap_or_else(|| DEFAULT_CHECKS.map(str::to_owned).to_vec());
-    checks.extend(scenario.checks.keys().cloned());
     Terms {
         plan: plan.plan.clone(),
         scenario: drill.name(),
         disaster: scenario.disaster.clone(),
         rto,
         components,
-        order: !plan.tiers.is_empty() && tiers.len() > 1,
+        order: tiers.len() > 1 && plan.tiers.iter().any(tiers::is_ordered),
         tiers,
         detector,
         automated: disaster.is_some_and(|disaster| disaster.automated == Automation::Yes),
@@ -191,7 +196,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         settle: nanos(scenario.judging.settle, SETTLE),
         procedure_deadline: nanos(Some(scenario.procedure.deadline), 0),
         run_limit: nanos(Some(scenario.give_up), 0),
-        required_checks: checks,
+        required_checks: required_checks(drill),
         at_drill_size: true,
         tool: scenario.backup.tool.clone().filter(|_| scenario.backup.is_own()),
         availability_ppm: plan
@@ -201,7 +206,26 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         assumptions: scope::assumptions(drill),
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),
+        damage: drill.striking().and_then(|fault| fault.inject.damage()),
+        altered: Vec::new(),
     }
+}
+
+/// Those of the scenario, else the default ones; and that no effect is left of a fault that spoils data.
+fn required_checks(drill: &Drill) -> Vec<String> {
+    let given = drill.scenario.judging.checks.clone();
+    let mut checks = given.unwrap_or_else(|| DEFAULT_CHECKS.map(str::to_owned).to_vec());
+    let spoils = drill.striking().is_some_and(|fault| {
+        matches!(
+            fault.inject,
+            FaultKind::SpoilData { .. } | FaultKind::SpoilObjects { .. }
+        )
+    });
+    if spoils && !checks.iter().any(|check| check == EFFECT_CHECK) {
+        checks.push(EFFECT_CHECK.to_owned());
+    }
+    checks.extend(drill.scenario.checks.keys().cloned());
+    checks
 }
 
 fn component(drill: &Drill, name: &str) -> ComponentTerm {
@@ -209,7 +233,8 @@ fn component(drill: &Drill, name: &str) -> ComponentTerm {
     let domain = match kind {
         Some(ComponentKind::Objects) => Domain::Key,
         Some(ComponentKind::Artefact) => Domain::Artefact,
-        Some(ComponentKind::Database | ComponentKind::Service | ComponentKind::External) | None => Domain::Store,
+        Some(ComponentKind::Database | ComponentKind::Service | ComponentKind::Secret | ComponentKind::External)
+        | None => Domain::Store,
     };
     let backed_up = scope::component_backed_up(drill) == Some(name);
     let moving = match domain {

@@ -1,7 +1,7 @@
 //! What would let a drill pass that has not earned it: a scenario may ask more than its plan, never less.
 
 use crate::document::{Mistake, Place, listed};
-use crate::plan::{Duration, Share};
+use crate::plan::{ComponentKind, Duration, Share};
 use crate::scenario::{FaultKind, Service};
 use crate::stamp::{Nanos, SECOND};
 
@@ -18,7 +18,6 @@ pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>) {
     tiers(drill, found);
     rates(drill, found);
     judging(drill, found);
-    unbuilt(drill, found);
 }
 
 /// Components that the disaster hits; `None` where it hits all, or where the plan has no such disaster.
@@ -94,16 +93,39 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             FaultKind::Pause { service } => ("pause", service),
             FaultKind::LoseData { service } => ("lose_data", service),
             FaultKind::Run(own) => ("run", &own.service),
-            // Which of its two ends a link belongs to is not known.
-            FaultKind::Cut { .. } | FaultKind::Delay { .. } => continue,
+            FaultKind::SpoilData { service, .. } => ("spoil_data", service),
+            FaultKind::SpoilObjects { service, .. } => ("spoil_objects", service),
+            FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
+                if !link.iter().any(|name| is_hit(drill, name, &hits)) {
+                    let key = if matches!(fault.inject, FaultKind::Cut { .. }) {
+                        "cut"
+                    } else {
+                        "delay"
+                    };
+                    found.push(Mistake::new(
+                        drill.at("faults").then(index).then("inject").then(key).then("link"),
+                        format!(
+                            "the fault strikes the link from `{}` to `{}`, neither of which the disaster `{}` hits: it hits {}",
+                            link[0],
+                            link[1],
+                            drill.scenario.disaster,
+                            listed(&hits)
+                        ),
+                        "not what the disaster hits",
+                        "strike a link to a service that holds what the disaster hits, or drill another disaster",
+                    ));
+                }
+                continue;
+            }
         };
         let component = match drill.scenario.services.get(name) {
             Some(Service::Postgres(held)) => held.component.as_deref(),
             Some(Service::S3(held)) => held.component.as_deref(),
-            // An application stands for no component.
-            Some(Service::Application(_)) | None => continue,
+            Some(Service::Application(_)) => None,
+            // Told as an unknown name.
+            None => continue,
         };
-        if component.is_some_and(|component| hits.contains(&component)) {
+        if is_hit(drill, name, &hits) {
             continue;
         }
         let holds = match component {
@@ -120,6 +142,26 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             "not what the disaster hits",
             "strike a service that holds what the disaster hits, or drill another disaster",
         ));
+    }
+}
+
+/// Whether a service is what the disaster hits: it holds such a component, or it is an application and the disaster hits
+/// a service of the plan.
+fn is_hit(drill: &Drill, name: &str, hits: &[&str]) -> bool {
+    match drill.scenario.services.get(name) {
+        Some(Service::Postgres(held)) => held
+            .component
+            .as_deref()
+            .is_some_and(|component| hits.contains(&component)),
+        Some(Service::S3(held)) => held
+            .component
+            .as_deref()
+            .is_some_and(|component| hits.contains(&component)),
+        Some(Service::Application(_)) => hits.iter().any(|component| {
+            let component = drill.plan.components.get(*component);
+            component.is_some_and(|component| component.kind == ComponentKind::Service)
+        }),
+        None => false,
     }
 }
 
@@ -243,24 +285,4 @@ fn looser(at: Place, written: impl std::fmt::Display, bound: String) -> Mistake 
         "too mild",
         "judge as strictly or more strictly, or leave it out",
     )
-}
-
-/// Keys that the engine does not act on: a verdict would seem to cover what was never done.
-fn unbuilt(drill: &Drill, found: &mut Vec<Mistake>) {
-    if drill.scenario.backup.files.is_some() {
-        found.push(Mistake::new(
-            drill.at("backup").then("files"),
-            "copies of the application's bucket, which no drill takes yet",
-            "not built yet",
-            "leave `files` out of `backup`",
-        ));
-    }
-    if drill.scenario.load.capacity {
-        found.push(Mistake::new(
-            drill.at("load").then("capacity"),
-            "a measurement of capacity, which no drill makes yet",
-            "not built yet",
-            "leave `capacity` out of `load`",
-        ));
-    }
 }

@@ -49,6 +49,14 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
             positive(found, &at.then(key).then("deadline"), deadline);
         }
     }
+    if backup.files.as_ref().is_some_and(|files| files.run.is_some()) {
+        found.push(Mistake::new(
+            at.then("files").then("run"),
+            "copies of the bucket by a command of your own",
+            "by the reference tool only",
+            "leave `run` out of `files`: the reference tool copies the bucket",
+        ));
+    }
     if own.is_empty() {
         return;
     }
@@ -186,5 +194,96 @@ fn command(found: &mut Vec<Mistake>, at: &Place, words: &CommandLine) {
                  scenario and write `{TOOLS_FOLDER}/NAME`, or name a program of the machine"
             ),
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::document::{Source, parse_plan, parse_scenario};
+    use crate::resolve::resolve;
+
+    const PLAN: &str = include_str!("../../../../fixtures/plans/samia-tarot-failover.yaml");
+    const SCENARIO: &str = include_str!("../../../../scenarios/samia-tarot-failover/database-failure-shell.yaml");
+
+    /// What is wrong with the shipped scenario once `instead` stands for the first `what`.
+    fn mistakes(what: &str, instead: &str) -> String {
+        assert!(SCENARIO.contains(what), "{what} is not in the scenario");
+        let plan = parse_plan(Source::new("plan.yaml", PLAN)).unwrap().value;
+        let text = SCENARIO.replacen(what, instead, 1);
+        let scenario = parse_scenario(Source::new("scenario.yaml", text)).unwrap().value;
+        resolve(&plan, &scenario, None).map_or_else(|unsound| unsound.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn a_command_must_be_one_and_in_reach() {
+        for (instead, wrong) in [
+            ("[]", "without a program"),
+            ("[\"\"]", "without a program"),
+            ("[scripts/restore.sh]", "no file of the folder `tools`"),
+            ("[tools/../restore.sh]", "no file of the folder `tools`"),
+            ("[tools/shell/restore.sh]", ""),
+            ("[/opt/restore]", ""),
+            ("[restore]", ""),
+        ] {
+            let found = mistakes("[tools/shell/restore.sh]", instead);
+            assert!(
+                found.contains(wrong) && found.is_empty() == wrong.is_empty(),
+                "{instead}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn one_tool_takes_all_backups_and_bears_a_name() {
+        let found = mistakes(
+            "base: { every: 1 d, run: [tools/shell/backup.sh] }",
+            "base: { every: 1 d }",
+        );
+        assert!(found.contains("`base` has no `run`"), "{found}");
+        let found = mistakes("  tool: pg_basebackup and shell\n", "");
+        assert!(found.contains("which tool"), "{found}");
+        let found = mistakes("  tool: pg", "  of_empty_cluster: true\n  tool: pg");
+        assert!(found.contains("another cluster"), "{found}");
+        let found = mistakes(
+            "{ run: { command: [tools/shell/restore.sh], restores: standby, from: base_and_wal } }",
+            "{ restore: { into: standby, from: base_and_wal } }",
+        );
+        assert!(found.contains("the reference tool restores"), "{found}");
+    }
+
+    #[test]
+    fn a_restore_names_a_host_and_what_there_is() {
+        let found = mistakes("restores: standby, from", "restores: nowhere, from");
+        assert!(found.contains("`nowhere`"), "{found}");
+        let found = mistakes("restores: standby, from: base_and_wal", "restores: standby, from: dump");
+        assert!(found.contains("nothing of this kind"), "{found}");
+        let found = mistakes(
+            "restores: standby, from: base_and_wal",
+            "on: standby, from: base_and_wal",
+        );
+        assert!(found.contains("restores no service"), "{found}");
+    }
+
+    #[test]
+    fn a_fault_of_one_s_own_strikes_what_the_disaster_hits() {
+        let run = "run: { service: database, command: [a], prove: [b] }";
+        let found = mistakes("lose_data: { service: database }", run);
+        assert_eq!(found, "");
+        let found = mistakes("lose_data: { service: database }", &run.replace("[b]", "[]"));
+        assert!(found.contains("without a program"), "{found}");
+        let found = mistakes("lose_data: { service: database }", &run.replace("database", "files"));
+        assert!(found.contains("`files`"), "{found}");
+    }
+
+    #[test]
+    fn a_check_of_one_s_own_is_required_and_takes_no_name_of_a_built_in_one() {
+        let plan = parse_plan(Source::new("plan.yaml", PLAN)).unwrap().value;
+        let text = SCENARIO.replacen("give_up:", "checks: { balances: { run: [a] } }\ngive_up:", 1);
+        let scenario = parse_scenario(Source::new("scenario.yaml", text)).unwrap().value;
+        let (_, terms) = resolve(&plan, &scenario, None).unwrap();
+        assert!(terms.required_checks.iter().any(|check| check == "balances"));
+        assert_eq!(terms.tool.as_deref(), Some("pg_basebackup and shell"));
+        let found = mistakes("give_up:", "checks: { amcheck: { run: [a] } }\ngive_up:");
+        assert!(found.contains("is a built-in check"), "{found}");
     }
 }

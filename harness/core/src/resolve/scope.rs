@@ -239,8 +239,24 @@ fn denser(drill: &Drill) -> Vec<String> {
     let backup = &drill.scenario.backup;
     let database = component_backed_up(drill).unwrap_or_default();
     let kinds = [
-        ("dumps", "dumps", BackupKind::Dump, &backup.dump),
-        ("takes a base backup", "takes one", BackupKind::Base, &backup.base),
+        (
+            "dumps",
+            "dumps",
+            BackupKind::Dump,
+            backup.dump.as_ref().map(|dump| dump.every),
+        ),
+        (
+            "takes a base backup",
+            "takes one",
+            BackupKind::Base,
+            backup.base.as_ref().map(|base| base.every),
+        ),
+        (
+            "ships WAL",
+            "ships it",
+            BackupKind::Wal,
+            backup.wal.as_ref().and_then(|wal| wal.archive_timeout),
+        ),
     ];
     let mut list = Vec::new();
     for (plans, drills, kind, cadence) in kinds {
@@ -254,11 +270,10 @@ fn denser(drill: &Drill) -> Vec<String> {
             .min_by_key(|(nanos, _)| *nanos);
         if let Some(cadence) = cadence
             && let Some((nanos, every)) = planned
-            && cadence.every.nanos().is_some_and(|drilled| drilled < nanos)
+            && cadence.nanos().is_some_and(|drilled| drilled < nanos)
         {
             list.push(format!(
-                "the plan {plans} every {every}; the drill {drills} every {}: the verdict is about the drill's cadence",
-                cadence.every
+                "the plan {plans} every {every}; the drill {drills} every {cadence}: the verdict is about the drill's cadence"
             ));
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::{Mistake, Place};
+use crate::document::{Mistake, Place, listed};
 use crate::plan::{Duration, unfixed};
-use crate::scenario::{Detector, FaultKind, Scenario, Service, Strike};
+use crate::scenario::{DataHarm, Detector, FaultKind, Scenario, Service, Strike};
 use crate::stamp::{MINUTE, Nanos, SECOND};
 use crate::verdict::Outcome;
 
@@ -280,7 +280,7 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
     }
     match &backup.store {
         Some(store) => service(found, drill, at.then("store"), store, Some("s3")),
-        None if any && !backup.is_own() => found.push(Mistake::new(
+        None if any && (!backup.is_own() || backup.files.is_some()) => found.push(Mistake::new(
             at.clone(),
             "backups to no store",
             "no `store`",
@@ -349,6 +349,21 @@ fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
                 "name the kinds of alert, or write `detector: none` if no plan could notice",
             ));
         }
+        if let Some(Detector::Alerts(kinds)) = &fault.detector {
+            raised(drill, found, &at.then("detector").then("alerts"), kinds);
+        }
+        if let Some(after) = fault.reported_after {
+            let at = at.then("reported_after");
+            fixed(found, &at, after);
+            if fault.detector != Some(Detector::None) || !fault.strikes {
+                found.push(Mistake::new(
+                    at,
+                    "a person reports what an alert should have told",
+                    "only with `detector: none`",
+                    "write `detector: none` on the fault that strikes, or leave `reported_after` out",
+                ));
+            }
+        }
     }
     if striking.is_none() {
         found.push(Mistake::new(
@@ -357,6 +372,32 @@ fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
             "none with `strikes: true`",
             "RTO and RPO count from the fault that strikes: set `strikes: true` on one",
         ));
+    }
+}
+
+/// Kinds of alert that a scenario waits for must be kinds that the plan can raise.
+fn raised(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kinds: &[String]) {
+    let mut known: Vec<&str> = drill
+        .plan
+        .monitoring
+        .alerts
+        .values()
+        .map(|rule| rule.kind.as_str())
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    for (index, kind) in kinds.iter().enumerate() {
+        if !known.contains(&kind.as_str()) {
+            found.push(Mistake::new(
+                at.then(index),
+                format!("no alert of the plan is of kind `{kind}`"),
+                "never raised",
+                format!(
+                    "name what its rules raise: {}; or write `detector: none` if no plan could notice",
+                    listed(&known)
+                ),
+            ));
+        }
     }
 }
 
@@ -388,6 +429,61 @@ fn injected(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind: &FaultKin
             positive(found, &at.then("by"), *by);
         }
         FaultKind::Run(fault) => own_commands::fault(drill, found, &at.then("run"), fault),
+        FaultKind::SpoilData {
+            service: name,
+            table,
+            how,
+            share,
+        } => {
+            let at = at.then("spoil_data");
+            service(found, drill, at.then("service"), name, Some("postgres"));
+            hurt(drill, found, at.clone(), name);
+            let loaded = drill.scenario.load.rates.keys().map(String::as_str);
+            if !drill.scenario.load.rates.contains_key(table) {
+                found.push(Mistake::unknown(at.then("table"), "table under load:", table, loaded));
+            }
+            let some = matches!(how, DataHarm::WrongUpdate | DataHarm::Delete | DataHarm::Encrypt);
+            if let Some(share) = share
+                && (!some || share.ppm == 0)
+            {
+                found.push(Mistake::new(
+                    at.then("share"),
+                    if some {
+                        "a share of 0 %".to_owned()
+                    } else {
+                        format!("a share of what `{how:?}` does to the whole table")
+                    },
+                    "hurts nothing, or the whole",
+                    "leave `share` out, or use it with `wrong_update`, `delete` or `encrypt`",
+                ));
+            }
+        }
+        FaultKind::SpoilObjects {
+            service: name, count, ..
+        } => {
+            let at = at.then("spoil_objects");
+            service(found, drill, at.then("service"), name, Some("s3"));
+            let store = match drill.scenario.services.get(&drill.scenario.load.application) {
+                Some(Service::Application(application)) => application.store.as_deref(),
+                _ => None,
+            };
+            if store != Some(name.as_str()) || !drill.scenario.load.rates.contains_key("files") {
+                found.push(Mistake::new(
+                    at.then("service"),
+                    format!("no row of the load points at objects in `{name}`"),
+                    "nothing would miss them",
+                    "name the application's `store`, and give `files` a rate in the load",
+                ));
+            }
+            if !(2..=1000).contains(count) {
+                found.push(Mistake::new(
+                    at.then("count"),
+                    format!("{count} objects"),
+                    "out of bounds",
+                    "between 2 and 1000",
+                ));
+            }
+        }
     }
 }
 

@@ -143,6 +143,51 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
                     ));
                 }
             }
+            if let TargetRule::BeforeWal(search) = target {
+                let at = at.then("target").then("before_wal");
+                if *from == RestoreFrom::Dump || backup.wal.is_none() {
+                    found.push(Mistake::new(
+                        at.clone(),
+                        "there is no archived WAL that could be searched and replayed",
+                        "needs WAL",
+                        "restore from `base_and_wal`, and give `backup` a `wal` section",
+                    ));
+                }
+                let rates = &drill.scenario.load.rates;
+                if !rates.contains_key(&search.table) {
+                    let known = rates.keys().map(String::as_str);
+                    found.push(Mistake::unknown(
+                        at.then("table"),
+                        "table under load:",
+                        &search.table,
+                        known,
+                    ));
+                }
+            }
+        }
+        Action::ShipWal { service: name } => {
+            let at = at.then("ship_wal").then("service");
+            service(found, drill, at.clone(), name, Some("postgres"));
+            if drill.scenario.backup.wal.is_none() {
+                found.push(Mistake::new(
+                    at,
+                    "no WAL is shipped in this drill",
+                    "no archive",
+                    "give `backup` a `wal` section, or take the step out",
+                ));
+            }
+        }
+        Action::RestoreFiles { into } => {
+            let at = at.then("restore_files").then("into");
+            service(found, drill, at.clone(), into, Some("s3"));
+            if drill.scenario.backup.files.is_none() {
+                found.push(Mistake::new(
+                    at,
+                    "the bucket of files is not backed up",
+                    "no such backup",
+                    "add `files: { every: 1 d }` to `backup`",
+                ));
+            }
         }
         Action::Repoint {
             application, database, ..

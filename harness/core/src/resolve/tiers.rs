@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::Duration;
-use crate::plan::Figure;
+use crate::plan::{Duration, Figure, Tier};
 use crate::terms::{Limit, StandIn, Thresholds, TierTerm};
 
 use super::drill::Drill;
@@ -57,12 +56,12 @@ pub(super) fn mapping(drill: &Drill) -> BTreeMap<u8, Vec<String>> {
 pub(super) fn terms(drill: &Drill, thresholds: &Thresholds) -> Vec<TierTerm> {
     let mut terms = Vec::new();
     for (level, services) in &drill.scenario.tiers {
-        let figures: &[Figure<Duration>] = drill
+        let figures = drill
             .plan
             .tiers
             .iter()
-            .find(|tier| tier.level == *level)
-            .map_or(&[], |tier| &tier.max_downtime);
+            .filter(|tier| tier.level == *level)
+            .flat_map(|tier| tier.max_downtime.iter().chain(&tier.rto));
         terms.push(TierTerm {
             level: *level,
             services: services.clone(),
@@ -71,6 +70,11 @@ pub(super) fn terms(drill: &Drill, thresholds: &Thresholds) -> Vec<TierTerm> {
         });
     }
     terms
+}
+
+/// Whether the plan says when this tier's turn comes: levels alone tell what is urgent, not what is recovered first.
+pub(super) fn is_ordered(tier: &Tier) -> bool {
+    tier.order.is_some() || tier.recovered_from.is_some() || tier.recovered_until.is_some()
 }
 
 /// Who plays the tiers of the plan.

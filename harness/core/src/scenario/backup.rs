@@ -78,7 +78,6 @@ impl Backup {
             ("base", self.base.as_ref().and_then(|cadence| cadence.run.as_ref())),
             ("wal", self.wal.as_ref().and_then(|wal| wal.run.as_ref())),
             ("dump", self.dump.as_ref().and_then(|cadence| cadence.run.as_ref())),
-            ("files", self.files.as_ref().and_then(|cadence| cadence.run.as_ref())),
         ]
         .into_iter()
         .filter_map(|(key, command)| Some((key, command?)))

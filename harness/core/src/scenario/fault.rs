@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Duration;
+use crate::plan::{Duration, Share};
+use crate::terms::Damage;
 
 use super::OwnFault;
 
@@ -21,6 +22,9 @@ pub struct Fault {
     /// Kinds of alert it can cause; `none` states that no plan could notice.
     #[serde(default)]
     pub detector: Option<Detector>,
+    /// Where no alert could notice (`detector: none`): plan time from the strike until a person reports it.
+    #[serde(default)]
+    pub reported_after: Option<Duration>,
 }
 
 /// Who should notice; the fault's own default where the scenario says nothing.
@@ -69,6 +73,77 @@ pub enum FaultKind {
     },
     /// A command of your own.
     Run(OwnFault),
+    /// Rows or tables are spoiled by SQL, as an operator's mistake or an intruder does it: every page stays valid.
+    SpoilData {
+        /// Which Postgres service.
+        service: String,
+        /// Which table of the application.
+        table: String,
+        /// What is done to it.
+        how: DataHarm,
+        /// Of how many of its rows (`wrong_update`, `delete` and `encrypt`); unset: all, as if the WHERE was forgotten.
+        #[serde(default)]
+        share: Option<Share>,
+    },
+    /// Objects that rows point at are spoiled in the application's store.
+    SpoilObjects {
+        /// Which S3 service.
+        service: String,
+        /// What is done to them.
+        how: ObjectHarm,
+        /// How many.
+        #[serde(default = "objects_default")]
+        count: u32,
+    },
+}
+
+fn objects_default() -> u32 {
+    8
+}
+
+impl FaultKind {
+    /// What it does to data, where that is what it does; `None`: it takes service or servers away.
+    #[must_use]
+    pub fn damage(&self) -> Option<Damage> {
+        match self {
+            FaultKind::SpoilData { .. } => Some(Damage::Logged),
+            _ => None,
+        }
+    }
+}
+
+/// What is done to rows or tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DataHarm {
+    /// UPDATE that overwrites what rows say.
+    WrongUpdate,
+    /// DELETE of rows.
+    Delete,
+    /// DROP TABLE.
+    Drop,
+    /// TRUNCATE.
+    Truncate,
+    /// ALTER TABLE that cuts what rows say, and that later writes no longer fit.
+    BadMigration,
+    /// What rows say is enciphered batch by batch, as ransomware does; the key is thrown away.
+    Encrypt,
+    /// The index of the primary key no longer knows some rows of its table.
+    SkewIndex,
+}
+
+/// What is done to objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectHarm {
+    /// A byte of each is another.
+    Altered,
+    /// They are deleted.
+    Missing,
+    /// Each has the content of another.
+    Swapped,
+    /// Each has the content of the version before it.
+    Older,
 }
 
 /// How a cut link looks to its clients.

@@ -63,6 +63,17 @@ pub enum Action {
         #[serde(default)]
         target: TargetRule,
     },
+    /// Close the segment of WAL that a running Postgres writes, and wait until the archive holds it.
+    ShipWal {
+        /// Which Postgres service.
+        service: String,
+    },
+    /// Put the objects of the newest copy of the application's bucket back over what is there; objects that the copy does
+    /// not hold stay.
+    RestoreFiles {
+        /// Into which S3 service.
+        into: String,
+    },
     /// Start a service again as it is.
     Start {
         /// Which service.
@@ -125,6 +136,40 @@ pub enum TargetRule {
     EndOfArchive,
     /// The alert's wall-clock time less a margin of drill time.
     BeforeAlert(Duration),
+    /// Just before the transaction that did the damage, found by searching the archived WAL.
+    BeforeWal(WalSearch),
+}
+
+/// What a transaction that did damage looks like in WAL. The first one that fits is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WalSearch {
+    /// The table it hit.
+    pub table: String,
+    /// What it did.
+    pub operation: WalOperation,
+    /// `update` and `delete`: at least so many rows of the table in one transaction, more than the application ever changes
+    /// at once.
+    #[serde(default = "rows_default")]
+    pub rows: u32,
+}
+
+fn rows_default() -> u32 {
+    100
+}
+
+/// What a transaction did to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WalOperation {
+    /// Rows were deleted.
+    Delete,
+    /// Rows were updated.
+    Update,
+    /// Its file was replaced by another: TRUNCATE, or an ALTER TABLE that rewrites it.
+    Truncate,
+    /// Its file was removed: DROP TABLE.
+    Drop,
 }
 
 /// How the application reaches a database.

@@ -1,7 +1,7 @@
 //! A check that is the user's own command. It has passed only where it says how much it looked at, and failed only where
 //! it names what it found: a command that breaks off has said nothing about the data.
 
-use firedrill_core::event::{CheckOutcome, Coverage};
+use firedrill_core::event::CheckOutcome;
 use firedrill_respond::own::{Ended, OwnError};
 
 use super::Checked;
@@ -44,6 +44,7 @@ pub fn meaning(ended: Result<Ended, OwnError>) -> Checked {
 mod tests {
     use std::time::Duration;
 
+    use firedrill_core::event::Coverage;
     use firedrill_respond::own::Reply;
 
     use super::*;

@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use firedrill_environment::clean::{Filter, clean as sweep, kept};
 
 use super::Failure;
-use crate::cli::{Clean, Cli, Format};
+use crate::cli::{Clean, Cli};
 
 /// Runs the command.
 pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
+    let json = super::text_or_json(cli, "clean")?;
     let filter = match &clean.run {
-        Some(run) => Filter::Run(PathBuf::from(run)),
+        Some(run) => Filter::Run(PathBuf::from(run.trim_end_matches('/'))),
         None => Filter::Dead,
     };
     let cleaned = sweep(&filter);
-    if cli.format == Format::Json {
+    if json {
         let rows: Vec<_> = cleaned
             .iter()
             .map(
@@ -35,7 +36,12 @@ pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
             println!("nothing to clean");
         }
         for kept in kept() {
-            println!("kept: {0}; `firedrill clean {0}` ends it", kept.runtime.display());
+            let name = kept.run.as_ref().unwrap_or(&kept.runtime);
+            println!(
+                "kept: {}; `firedrill clean {}` ends it",
+                kept.runtime.display(),
+                name.display()
+            );
         }
     }
     if let (Some(run), true) = (&clean.run, cleaned.is_empty()) {

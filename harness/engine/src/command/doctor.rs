@@ -7,10 +7,11 @@ use tabled::builder::Builder;
 use tabled::settings::{Modify, Style, Width, object::Columns};
 
 use super::Failure;
-use crate::cli::{Cli, Doctor, Format};
+use crate::cli::{Cli, Doctor};
 
 /// Runs the command; exits 0 when drills can run here.
 pub fn doctor(_: &Doctor, cli: &Cli) -> Result<u8, Failure> {
+    let json = super::text_or_json(cli, "doctor")?;
     let examined = examine(Path::new("."));
     let word = |standing: &Standing| match standing {
         Standing::Ok => "ok",
@@ -18,7 +19,7 @@ pub fn doctor(_: &Doctor, cli: &Cli) -> Result<u8, Failure> {
         Standing::Missing => "MISSING",
     };
     let lacking = examined.iter().any(|one| one.state == Standing::Missing);
-    if cli.format == Format::Json {
+    if json {
         let rows: Vec<_> = examined
             .iter()
             .map(|one| serde_json::json!({"name": one.name, "state": word(&one.state), "found": one.found, "advice": one.advice}))

@@ -53,8 +53,13 @@ pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
             .keys()
             .filter(|name| run.digests.contains_key(**name))
             .count();
+        let evidence = if run.closed {
+            "evidence whole"
+        } else {
+            "the evidence fits as far as it goes, but the run was cut short"
+        };
         crate::view::say(&format!(
-            "firedrill: evidence whole; {stored} stored renderings are byte for byte what it leads to"
+            "firedrill: {evidence}; {stored} stored renderings are byte for byte what it leads to"
         ));
     }
     Ok(run.judged.verdict.exit_code())

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
+use firedrill_core::plan::Plan;
 use firedrill_core::terms::Status;
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;
 use tabled::settings::{Style, Width};
 
 use super::Failure;
-use crate::cli::{Cli, Format};
+use crate::cli::Cli;
 use crate::library::{self, PLANS};
 
 /// `firedrill plan`
@@ -17,11 +18,11 @@ use crate::library::{self, PLANS};
 pub enum PlanCommand {
     /// The shipped plans.
     List,
-    /// Every figure of a plan.
+    /// What a plan says; with --where, every figure with the section of the document that it is from.
     Show {
         /// A shipped plan's name, or a file.
         plan: String,
-        /// With the section that each figure is from, and whether it is stated, derived or assumed.
+        /// The figures alone, each with its section, and whether it is stated, derived or assumed.
         #[arg(long = "where")]
         place: bool,
     },
@@ -35,7 +36,7 @@ pub enum PlanCommand {
 
 /// Runs the command.
 pub fn run(command: &PlanCommand, cli: &Cli) -> Result<u8, Failure> {
-    let json = cli.format == Format::Json;
+    let json = super::text_or_json(cli, "plan")?;
     match command {
         PlanCommand::List => list(json),
         PlanCommand::Show { plan, place } => show(plan, *place, json),
@@ -61,6 +62,20 @@ fn list(json: bool) -> Result<u8, Failure> {
 
 fn show(name: &str, place: bool, json: bool) -> Result<u8, Failure> {
     let plan = library::load_plan(name)?.value;
+    if json && place {
+        let rows: Vec<serde_json::Value> = plan
+            .figures()
+            .iter()
+            .map(|figure| {
+                serde_json::json!({
+                    "path": figure.path.to_string(), "figure": figure.name, "value": figure.text,
+                    "status": figure.status, "where": figure.place,
+                })
+            })
+            .collect();
+        println!("{:#}", serde_json::Value::from(rows));
+        return Ok(0);
+    }
     if json {
         let value = serde_json::to_value(&plan)
             .map_err(|error| Failure::Harness(miette::miette!("the plan cannot be printed as JSON: {error}")))?;
@@ -75,27 +90,43 @@ fn show(name: &str, place: bool, json: bool) -> Result<u8, Failure> {
             None => format!(" ({})", document.title),
         })
         .unwrap_or_default();
-    println!("{}{document}\n", plan.title);
-    let mut table = Builder::new();
+    println!("{}{document}", plan.title);
     if place {
-        table.push_record(["figure", "value", "status", "where"]);
+        println!();
+        print(false, &serde_json::Value::Null, figures(&plan));
     } else {
-        table.push_record(["figure", "value"]);
+        for line in plan.outline() {
+            if line.depth == 0 {
+                println!();
+            }
+            println!("{:indent$}{}", "", line.text, indent = line.depth * 2);
+        }
     }
+    Ok(0)
+}
+
+/// Every figure with the section that it is from.
+fn figures(plan: &Plan) -> Builder {
+    let mut table = Builder::new();
+    table.push_record(["in", "figure", "value", "status", "where"]);
+    let mut section = String::new();
     for figure in plan.figures() {
         let status = match figure.status {
             Status::Stated => "stated",
             Status::Derived => "derived",
             Status::Assumed => "assumed",
         };
-        if place {
-            table.push_record([&figure.name, &figure.text, status, &figure.place]);
+        let place = if figure.place.is_empty() {
+            "header or footer of the document"
         } else {
-            table.push_record([figure.name, figure.text]);
-        }
+            &figure.place
+        };
+        // A section is named once, before its first figure.
+        let named = if figure.section == section { "" } else { &figure.section };
+        table.push_record([named, &figure.name, &figure.text, status, place]);
+        section.clone_from(&figure.section);
     }
-    print(false, &serde_json::Value::Null, table);
-    Ok(0)
+    table
 }
 
 fn check(plans: &[String], json: bool) -> Result<u8, Failure> {

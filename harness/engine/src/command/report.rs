@@ -30,6 +30,11 @@ pub fn print(run: &JudgedRun, cli: &Cli) -> Result<(), Failure> {
         Format::Junit => firedrill_reports::junit(&report),
         Format::Html => firedrill_reports::html(&report),
     };
+    write_out(&text)
+}
+
+/// Writes a result to standard output.
+pub fn write_out(text: &str) -> Result<(), Failure> {
     match std::io::stdout().write_all(text.as_bytes()) {
         // Whoever reads may have had enough (`| head`): not our failure.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -1,25 +1,23 @@
-//! `firedrill run`: one drill, from its files to its verdict.
+//! `firedrill run`: one drill, from its files to its verdict; or the same drill several times.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 
-use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
-use firedrill_core::resolve::resolve;
-use firedrill_core::scenario::TOOLS_FOLDER;
+use firedrill_core::resolve::{AlteredError, TWIN, resolve_altered};
+use firedrill_core::scenario::Expectation;
 use firedrill_core::verdict::Verdict;
-use firedrill_core::{Scenario, Terms};
-use firedrill_environment::{Build, Origin, PostgresChoice, Source};
+use firedrill_environment::{PostgresChoice, Source};
+use firedrill_reports::{Repeat, Repeated};
 
 use super::Failure;
-use super::report::print;
-use crate::cli::{Cli, Format, PostgresArguments, Run};
-use crate::drill::{Drill, DrillError, Script};
+use super::report::{print, write_out};
+use crate::cli::{Cli, Conduct, Format, PostgresArguments, Run};
+use crate::drill::Stops;
 use crate::judged::JudgedRun;
 use crate::library::{self, Loaded};
-use crate::recorder::Recorder;
-use crate::run_directory;
-use crate::view::{Telling, say, tell};
+use crate::rehearsal::{Rehearsal, find_postgres, random_u64};
+use crate::view::{Telling, say};
 
 /// Runs the command; its exit code is the verdict's.
 pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
@@ -30,323 +28,149 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
             run.environment
         )));
     }
+    let (stops, wanted) = conductable(&run.conduct, cli)?;
+    let loaded = library::load(&run.scenario)?;
+    let mut settings = BTreeMap::new();
+    for (key, value) in &run.set {
+        if settings.insert(key.clone(), value.clone()).is_some() {
+            return Err(Failure::Input(miette::miette!(
+                help = "keep one of the two",
+                "--set {key} was given twice"
+            )));
+        }
+    }
+    settings.remove(TWIN);
+    if let Some(twin) = &loaded.twin {
+        settings.insert(TWIN.to_owned(), twin.clone());
+    }
+    let (scenario, terms) = resolve_altered(
+        &loaded.plan.value,
+        &loaded.scenario.value,
+        loaded.twin.as_deref(),
+        &settings,
+    )
+    .map_err(|error| unplayable(&loaded, error))?;
+    let build = find_postgres(&wanted, cli)?;
+    let rehearsal = Rehearsal {
+        plan: loaded.plan.value.clone(),
+        plan_text: loaded.plan.source.text.to_string(),
+        scenario,
+        scenario_text: loaded.scenario.source.text.to_string(),
+        terms,
+        settings,
+        tools: loaded.tools.clone(),
+        environment: run.environment.clone(),
+        build,
+        offline: wanted.offline,
+        output: run.conduct.output.clone(),
+        keep: run.conduct.keep,
+        stops,
+        recalled: None,
+    };
+    conduct(&rehearsal, run.seed, &run.conduct, cli)
+}
+
+fn unplayable(loaded: &Loaded, error: AlteredError) -> Failure {
+    match error {
+        AlteredError::Setting(bad) => {
+            Failure::Input(miette::miette!(help = bad.help, "--set {}: {}", bad.key, bad.what))
+        }
+        AlteredError::Unsound(unsound) => Failure::Input(loaded.draw(unsound)),
+    }
+}
+
+/// What of the command line can be refused before anything is read.
+pub(super) fn conductable(conduct: &Conduct, cli: &Cli) -> Result<(Stops, PostgresChoice), Failure> {
     if matches!(cli.format, Format::Html) {
         return Err(Failure::Input(miette::miette!(
             help = "the page is written into the run directory anyway: report.html",
-            "`run` prints text, json, markdown or junit, not html"
+            "a drill prints text, json, markdown or junit, not html"
         )));
     }
-    let wanted = choice(&run.postgres)?;
-    let loaded = library::load(&run.scenario)?;
-    let (scenario, terms) = resolve(&loaded.plan.value, &loaded.scenario.value, loaded.twin.as_deref())
-        .map_err(|unsound| Failure::Input(loaded.draw(unsound)))?;
-    can_run(&scenario, &loaded)?;
-    let build = find_postgres(&wanted, cli)?;
-    let seed = match run.seed {
-        Some(seed) => seed,
-        None => random_u64().map_err(|error| Failure::Harness(miette::miette!("no random numbers: {error}")))?,
-    };
-    let name = run_directory::run_name(&terms.scenario, (seed ^ u64::from(std::process::id())) as u16);
-    let directory = run.output.join(&name);
-    let inputs = inputs(&name, &loaded, &terms, seed, run, &build);
-    let digest = run_directory::create(&directory, &inputs).map_err(|error| {
-        Failure::Input(miette::miette!(
-            help = "choose a folder that can be written with --output DIR",
-            "the run directory {} cannot be made: {error}",
-            directory.display()
-        ))
-    })?;
-    let unkept = |error: io::Error| Failure::Harness(miette::miette!("the scenario's tools cannot be kept: {error}"));
-    for tool in &loaded.tools {
-        let place = Path::new(TOOLS_FOLDER).join(&tool.path);
-        run_directory::write_below(&directory, &place, &tool.bytes).map_err(unkept)?;
-    }
-    let binary = std::env::current_exe()
-        .map_err(|error| Failure::Harness(miette::miette!("this program cannot find itself: {error}")))?;
-    let expected = scenario.expect.clone();
-    let script = Script {
-        plan: loaded.plan.value.clone(),
-        scenario,
-        terms,
-        seed,
-        binary,
-        postgres: PostgresChoice {
-            source: Source::Directory(build.directory),
-            major: Some(build.major),
-            offline: wanted.offline,
-        },
-        keep: run.keep,
-        directory: directory.clone(),
-        tools: loaded.tools.clone(),
-    };
-    let played = play(script, &digest, cli)?;
-    // Whatever happened, the evidence up to then is sealed and judged.
-    let judged = conclude(&directory);
-    if let Some(failure) = played.failure {
-        if let (Ok(judged), true) = (&judged, played.to_the_end) {
-            print(judged, cli)?;
-        }
-        return Err(failure);
-    }
-    let judged = judged?;
-    if !played.to_the_end {
-        say(&format!(
-            "firedrill: interrupted; the evidence up to then is in {}",
-            directory.display()
-        ));
-        return Err(Failure::Interrupted);
-    }
-    print(&judged, cli)?;
-    on_ci(&judged);
-    let verdict = &judged.judged.verdict;
-    if !cli.quiet {
-        say(&format!("\nevidence and report: {}", directory.display()));
-        say(&format!("judge it again:      firedrill judge {}", directory.display()));
-    }
-    if run.expected {
-        return hold_to_expectation(verdict, &expected.findings, expected.exit);
-    }
-    Ok(verdict.exit_code())
-}
-
-fn inputs(name: &str, loaded: &Loaded, terms: &Terms, seed: u64, run: &Run, build: &Build) -> RunInputs {
-    let mut settings = BTreeMap::new();
-    if let Some(twin) = &loaded.twin {
-        settings.insert("twin".to_owned(), twin.clone());
-    }
-    RunInputs {
-        schema: RUN_SCHEMA,
-        run: name.to_owned(),
-        started: run_directory::utc_now(),
-        plan: InputDocument::of(&terms.plan, &loaded.plan.source.text),
-        scenario: InputDocument::of(&terms.scenario, &loaded.scenario.source.text),
-        plan_text: loaded.plan.source.text.to_string(),
-        scenario_text: loaded.scenario.source.text.to_string(),
-        settings,
-        terms: terms.clone(),
-        seed,
-        environment: run.environment.clone(),
-        versions: versions(build).into_iter().chain(tools(loaded)).collect(),
-    }
-}
-
-/// Digests of the files that the scenario's own commands use: they are inputs as much as the scenario is.
-fn tools(loaded: &Loaded) -> impl Iterator<Item = (String, String)> {
-    loaded.tools.iter().map(|tool| {
-        let digest = firedrill_core::evidence::digest::sha256(&tool.bytes);
-        (
-            format!("{TOOLS_FOLDER}/{}", tool.path.display()),
-            format!("SHA-256 {digest}"),
-        )
-    })
-}
-
-/// Whether the machine has what the scenario's own commands need.
-fn can_run(scenario: &Scenario, loaded: &Loaded) -> Result<(), Failure> {
-    let missing = library::missing(scenario, &loaded.tools);
-    if !missing.is_empty() {
+    if matches!(cli.format, Format::Junit) && conduct.repeat > 1 {
         return Err(Failure::Input(miette::miette!(
-            help = format!(
-                "put them into the folder `{TOOLS_FOLDER}` beside {}",
-                loaded.scenario.source.name
-            ),
-            "the scenario's commands name files that are not there: {}",
-            missing.join(", ")
+            help = "each run has its own junit.xml in its directory",
+            "several runs are printed as text, json or markdown, not junit"
         )));
     }
-    let missing = library::missing_programs(scenario);
-    if !missing.is_empty() {
-        return Err(Failure::Skipped(miette::miette!(
-            help = "install them (`./ci/setup` does, on Debian), or run a scenario that needs none",
-            "skipped: the scenario needs programs that are not on PATH: {}",
-            missing.join(", ")
+    if !conduct.pause_at.is_empty() && conduct.pause_for.is_none() && !io::stdin().is_terminal() {
+        return Err(Failure::Input(miette::miette!(
+            help = "say how long: `--pause-for 10m`",
+            "--pause-at waits for Enter, and standard input is no terminal"
         )));
     }
-    Ok(())
-}
-
-/// The Postgres that is asked for, found or fetched before anything of the run exists.
-fn find_postgres(wanted: &PostgresChoice, cli: &Cli) -> Result<Build, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::Harness(miette::miette!("{error}")))?;
-    let quiet = cli.quiet;
-    let progress: firedrill_environment::Progress = std::sync::Arc::new(move |text: &str| {
-        if !quiet {
-            eprintln!("firedrill: {text}");
-        }
-    });
-    runtime
-        .block_on(firedrill_environment::postgres::choose(wanted, Some(&progress)))
-        .map_err(|error| {
-            Failure::Input(miette::miette!(
-                help = "`firedrill doctor` tells what this machine has",
-                "{error}"
-            ))
-        })
-}
-
-fn versions(build: &Build) -> BTreeMap<String, String> {
-    let system = rustix::system::uname();
-    let origin = match &build.origin {
-        Origin::System => "of this machine".to_owned(),
-        Origin::Given => "from the directory that was named".to_owned(),
-        Origin::Fetched {
-            source, archive_sha256, ..
-        } => format!("fetched from {source}, archive SHA-256 {archive_sha256}"),
+    let stops = Stops {
+        pause_after: conduct.pause_at.clone(),
+        pause_for: conduct.pause_for,
+        until: conduct.until,
     };
-    BTreeMap::from([
-        (
-            "postgres".to_owned(),
-            format!("{}, {origin}, server SHA-256 {}", build.version, build.sha256),
-        ),
-        ("firedrill".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
-        ("kernel".to_owned(), system.release().to_string_lossy().into_owned()),
-        ("machine".to_owned(), system.machine().to_string_lossy().into_owned()),
-    ])
+    Ok((stops, choice(&conduct.postgres)?))
 }
 
-/// How a drill ended, apart from its verdict.
-struct Played {
-    /// Everything that is judged was recorded.
-    to_the_end: bool,
-    /// What the harness could not do.
-    failure: Option<Failure>,
+/// Performs a rehearsal as often as was asked for, and prints what came of it.
+pub(super) fn conduct(rehearsal: &Rehearsal, seed: Option<u64>, how: &Conduct, cli: &Cli) -> Result<u8, Failure> {
+    let draw = || seed.map_or_else(random_u64, Ok);
+    if how.repeat == 1 {
+        let run = rehearsal.perform(draw()?, telling(cli))?;
+        print(&run.judged, cli)?;
+        if let Some(failure) = run.failure {
+            return Err(failure);
+        }
+        on_ci(&run.judged);
+        let verdict = &run.judged.judged.verdict;
+        if !cli.quiet {
+            say(&format!("\nevidence and report: {}", run.directory.display()));
+            say(&format!(
+                "judge it again:      firedrill judge {}",
+                run.directory.display()
+            ));
+        }
+        if how.expected {
+            return Ok(u8::from(!is_expected(verdict, rehearsal.expectation())));
+        }
+        return Ok(verdict.exit_code());
+    }
+    let mut repeated = Repeated::default();
+    let mut as_expected = true;
+    for number in 1..=how.repeat {
+        if !cli.quiet {
+            say(&format!("\nrun {number} of {}", how.repeat));
+        }
+        let run = rehearsal.perform(draw()?, telling(cli))?;
+        if let Some(failure) = run.failure {
+            print(&run.judged, cli)?;
+            return Err(failure);
+        }
+        on_ci(&run.judged);
+        let expected = how
+            .expected
+            .then(|| is_expected(&run.judged.judged.verdict, rehearsal.expectation()));
+        as_expected &= expected.unwrap_or(true);
+        repeated.runs.push(Repeat {
+            directory: run.directory.display().to_string(),
+            seed: run.judged.inputs.seed,
+            expected,
+            verdict: run.judged.judged.verdict,
+        });
+    }
+    write_out(&match cli.format {
+        Format::Json => repeated.json(),
+        Format::Markdown => repeated.markdown(),
+        Format::Text | Format::Junit | Format::Html => repeated.text(),
+    })?;
+    if how.expected {
+        return Ok(u8::from(!as_expected));
+    }
+    Ok(repeated.exit_code())
 }
 
-/// Plays the drill and takes it down, whatever happens.
-fn play(script: Script, digest: &str, cli: &Cli) -> Result<Played, Failure> {
-    let failed = |error: io::Error| Failure::Harness(miette::miette!("{error}"));
-    let directory = script.directory.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
-    let recorder = Recorder::open(&directory, digest).map_err(failed)?;
-    let telling = match (cli.quiet, cli.verbose) {
+/// How much is told while a drill runs.
+pub(super) fn telling(cli: &Cli) -> Telling {
+    match (cli.quiet, cli.verbose) {
         (true, _) => Telling::Quiet,
         (false, 0) => Telling::Story,
         (false, _) => Telling::Everything,
-    };
-    let (ended, problems) = runtime.block_on(async {
-        let mut drill =
-            Drill::new(script, recorder.clone()).map_err(|error| Failure::Input(miette::miette!("{error}")))?;
-        let view = tell(telling, recorder.watch(), drill.live());
-        let mut interrupts = interrupts().map_err(failed)?;
-        let mut interrupted = None;
-        let ended = tokio::select! {
-            ended = drill.play() => Some(ended),
-            signal = interrupts.recv() => {
-                interrupted = Some(signal.unwrap_or("a signal").to_owned());
-                None
-            }
-        };
-        if ended.is_none() && !cli.quiet {
-            say("firedrill: ending in order; once more to end at once");
-        }
-        // A second Ctrl-C ends at once: what is left is the supervisor's to clean up. The first may come only now.
-        let mut patience = u8::from(ended.is_some());
-        let impatient = tokio::spawn(async move {
-            while interrupts.recv().await.is_some() {
-                if patience == 0 {
-                    std::process::exit(130);
-                }
-                patience -= 1;
-            }
-        });
-        if let Some(Err(error)) = &ended {
-            interrupted = Some(format!("the harness: {error}"));
-        }
-        let problems = drill.take_down().await;
-        impatient.abort();
-        let logs = log_files(&directory);
-        recorder.close(interrupted, &logs).map_err(|error| {
-            Failure::Harness(miette::miette!(
-                help = "make room there, or choose another folder with --output DIR",
-                "the evidence cannot be written into {}: {error}; this drill has no verdict",
-                directory.display()
-            ))
-        })?;
-        let _ = view.await;
-        Ok::<_, Failure>((ended, problems))
-    })?;
-    for problem in &problems {
-        say(&format!("firedrill: while cleaning up: {problem}"));
     }
-    let to_the_end = matches!(ended, Some(Ok(())));
-    let failure = match ended {
-        None => None,
-        Some(Ok(())) if problems.is_empty() => None,
-        Some(Ok(())) => Some(Failure::Harness(miette::miette!(
-            help = format!("see `firedrill clean`; the evidence is in {}", directory.display()),
-            "the drill could not be cleaned up"
-        ))),
-        Some(Err(DrillError::CannotRun(why))) => Some(Failure::Skipped(miette::miette!(
-            help = format!("its output is in {}", directory.join("logs").display()),
-            "skipped: a command of the scenario cannot run here: {why}"
-        ))),
-        Some(Err(error)) => Some(Failure::Harness(miette::miette!(
-            help = format!(
-                "what happened up to then is in {}; the services' logs are in its logs/",
-                directory.display()
-            ),
-            "the drill could not be played: {error}"
-        ))),
-    };
-    Ok(Played { to_the_end, failure })
-}
-
-/// Signals that end a drill in order, in words and as they come.
-fn interrupts() -> io::Result<tokio::sync::mpsc::Receiver<&'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut signals = [
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ];
-    let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    tokio::spawn(async move {
-        loop {
-            let [interrupt, terminate, hangup] = &mut signals;
-            let signal = tokio::select! {
-                _ = interrupt.recv() => "a person (SIGINT)",
-                _ = terminate.recv() => "someone who asked it to end (SIGTERM)",
-                _ = hangup.recv() => "the end of its terminal (SIGHUP)",
-            };
-            if sender.send(signal).await.is_err() {
-                break;
-            }
-        }
-    });
-    Ok(receiver)
-}
-
-/// Files below `logs/`, for the closing event. Supervise's own log may still grow when all else is closed: it is
-/// covered by the manifest alone.
-fn log_files(directory: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(directory.join("logs"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name != "supervise.log")
-        .map(|name| format!("logs/{name}"))
-        .collect();
-    names.sort();
-    names
-}
-
-/// Judges what was recorded, and writes renderings and manifest.
-fn conclude(directory: &Path) -> Result<JudgedRun, Failure> {
-    let unjudged = |error| Failure::Harness(miette::miette!("what was recorded cannot be judged: {error}"));
-    let unwritten = |error: io::Error| Failure::Harness(miette::miette!("the verdict cannot be written: {error}"));
-    let run = JudgedRun::read_fresh(directory).map_err(unjudged)?;
-    for (name, bytes) in run.renderings() {
-        run_directory::write(directory, name, &bytes).map_err(unwritten)?;
-    }
-    run_directory::write_manifest(directory).map_err(unwritten)?;
-    Ok(run)
 }
 
 /// On a code host's pipeline the summary and annotations are written without asking.
@@ -375,30 +199,34 @@ fn on_ci(run: &JudgedRun) {
     }
 }
 
-fn hold_to_expectation(
-    verdict: &Verdict,
-    findings: &BTreeMap<String, firedrill_core::Outcome>,
-    exit: u8,
-) -> Result<u8, Failure> {
+/// Whether a run ended as its scenario says; says how not.
+fn is_expected(verdict: &Verdict, expectation: &Expectation) -> bool {
     let mut wrong = Vec::new();
-    if verdict.exit_code() != exit {
-        wrong.push(format!("exit code {}, expected {exit}", verdict.exit_code()));
+    if verdict.exit_code() != expectation.exit {
+        wrong.push(format!(
+            "exit code {}, expected {}",
+            verdict.exit_code(),
+            expectation.exit
+        ));
     }
-    for (id, expected) in findings {
+    for (id, expected) in &expectation.findings {
         match verdict.findings.iter().find(|finding| finding.id == *id) {
             Some(finding) if finding.outcome == *expected => {}
             Some(finding) => wrong.push(format!("{id}: {:?}, expected {expected:?}", finding.outcome)),
             None => wrong.push(format!("{id}: no such finding, expected {expected:?}")),
         }
     }
-    if wrong.is_empty() {
-        return Ok(0);
+    if !wrong.is_empty() {
+        say(&format!(
+            "firedrill: not what the scenario expects: {}",
+            wrong.join("; ")
+        ));
     }
-    eprintln!("firedrill: not what the scenario expects: {}", wrong.join("; "));
-    Ok(1)
+    wrong.is_empty()
 }
 
-fn choice(arguments: &PostgresArguments) -> Result<PostgresChoice, Failure> {
+/// Which Postgres is wanted.
+pub(super) fn choice(arguments: &PostgresArguments) -> Result<PostgresChoice, Failure> {
     let source = match arguments.postgres.as_str() {
         "auto" => Source::Auto,
         "system" => Source::System,
@@ -416,11 +244,4 @@ fn choice(arguments: &PostgresArguments) -> Result<PostgresChoice, Failure> {
         major: arguments.pg_version,
         offline: arguments.offline,
     })
-}
-
-fn random_u64() -> io::Result<u64> {
-    let mut bytes = [0; 8];
-    io::Read::read_exact(&mut std::fs::File::open("/dev/urandom")?, &mut bytes)?;
-    // The highest bit is left out: JSON readers elsewhere keep 63 bits at best.
-    Ok(u64::from_le_bytes(bytes) >> 1)
 }

@@ -10,7 +10,7 @@ use tabled::builder::Builder;
 
 use super::Failure;
 use super::plan::{print, told};
-use crate::cli::{Cli, Format};
+use crate::cli::Cli;
 use crate::library::{self, SCENARIOS};
 
 /// `firedrill scenario`
@@ -33,7 +33,7 @@ pub enum ScenarioCommand {
 
 /// Runs the command.
 pub fn run(command: &ScenarioCommand, cli: &Cli) -> Result<u8, Failure> {
-    let json = cli.format == Format::Json;
+    let json = super::text_or_json(cli, "scenario")?;
     match command {
         ScenarioCommand::List => list(json),
         ScenarioCommand::Show { scenario } => show(scenario, json),

@@ -3,23 +3,20 @@
 
 use std::time::Duration;
 
-use firedrill_core::event::{Edge, Event, Phase};
+use firedrill_core::event::Event;
 use firedrill_core::stamp::{Nanos, SECOND};
 use firedrill_core::terms::DetectorTerm;
 use firedrill_load::now;
 
-use super::{Drill, DrillError};
+use super::{Drill, DrillError, nanos, sleep_until};
 
 /// A monitor that has been silent for this long of drill time stays silent.
 const SILENCE_MAX: Nanos = 120 * SECOND;
 
 impl Drill {
-    pub(super) async fn detect_and_decide(&mut self) -> Result<(), DrillError> {
-        self.phase(Phase::Detect, Edge::Begun);
-        let noticed = self.wait_for_alert().await?;
-        self.phase(Phase::Detect, Edge::Ended);
-
-        self.phase(Phase::Decide, Edge::Begun);
+    /// People take the time that the plan allows them; where nobody noticed, who met the damage reports it, or the harness
+    /// orders the recovery.
+    pub(super) fn decide(&mut self, noticed: bool, reported: Option<&str>) {
         let recorder = self.recorder.clone();
         if noticed {
             let mut credit = |allowance: &firedrill_respond::Allowance| {
@@ -35,14 +32,36 @@ impl Drill {
             if self.script.terms.detector != DetectorTerm::None {
                 self.recorder.record_now(Event::OrderedByHarness {});
             }
-            self.recorder.record_now(Event::Authorised { who: "harness".into() });
+            if let Some(who) = reported {
+                self.recorder.record_now(Event::Declared { who: who.into() });
+                self.recorder.record_now(Event::Authorised { who: who.into() });
+            } else {
+                self.recorder.record_now(Event::Authorised { who: "harness".into() });
+            }
         }
-        self.phase(Phase::Decide, Edge::Ended);
-        Ok(())
+    }
+
+    /// What no alert can tell a person reports, after the time that the scenario gives; who.
+    pub(super) async fn wait_for_report(&self) -> Result<Option<&'static str>, DrillError> {
+        let after = self
+            .scenario()
+            .faults
+            .iter()
+            .find(|fault| fault.strikes)
+            .and_then(|fault| fault.reported_after);
+        let (Some(after), Some(struck)) = (after, self.struck) else {
+            return Ok(None);
+        };
+        let until = struck.early + self.scaled(nanos(after)?);
+        while now() < until {
+            self.still_recording()?;
+            sleep_until(until.min(now() + SECOND / 2)).await;
+        }
+        Ok(Some("a person who met the damage"))
     }
 
     /// Whether the monitor raised an alert of a kind that the fault can cause.
-    async fn wait_for_alert(&self) -> Result<bool, DrillError> {
+    pub(super) async fn wait_for_alert(&self) -> Result<bool, DrillError> {
         let DetectorTerm::Alerts { kinds, deadline } = &self.script.terms.detector else {
             return Ok(false);
         };
@@ -55,7 +74,7 @@ impl Drill {
             // No plan says how long; half of the time after which the drill gives up leaves the other half to recover.
             None => self.scaled(self.script.terms.run_limit) / 2,
         };
-        let until = struck.late + patience.clamp(SECOND, SILENCE_MAX);
+        let until = struck.late + self.paused + patience.clamp(SECOND, SILENCE_MAX);
         while now() < until {
             self.still_recording()?;
             let slice = (until - now()).clamp(1, SECOND / 2);

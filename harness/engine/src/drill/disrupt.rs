@@ -14,7 +14,9 @@ use firedrill_respond::OwnCommands;
 
 use super::{Drill, DrillError, nanos, sleep_until};
 use crate::fault::Fault;
+use crate::fault::data::DataFault;
 use crate::fault::link::{self, LinkFault, Protocol};
+use crate::fault::objects::ObjectFault;
 use crate::fault::own::{self, OwnFault};
 use crate::fault::service::{self, ServiceFault};
 use crate::stage::Stage;
@@ -27,12 +29,23 @@ impl Drill {
     pub(super) fn build_faults(&mut self) -> Result<(), DrillError> {
         let scenario = self.scenario().clone();
         let stage = self.stage()?;
+        let seed = self.script.seed;
         let faults = scenario
             .faults
             .iter()
-            .map(|fault| build(stage, self.own.as_ref(), &fault.name, &fault.inject))
+            .map(|fault| {
+                build(
+                    stage,
+                    self.own.as_ref(),
+                    &fault.name,
+                    &fault.inject,
+                    seed,
+                    &self.database,
+                )
+            })
             .collect::<Result<_, _>>()?;
         self.faults = faults;
+        self.recall();
         Ok(())
     }
 
@@ -167,11 +180,14 @@ pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdg
     }
 }
 
+/// `database` is the one whose rows point at the application's objects.
 fn build(
     stage: &Stage,
     own: Option<&Arc<OwnCommands>>,
     name: &str,
     kind: &FaultKind,
+    seed: u64,
+    database: &str,
 ) -> Result<Box<dyn Fault>, DrillError> {
     Ok(match kind {
         FaultKind::Kill { service } => of_service(stage, name, service, service::Harm::Kill)?,
@@ -195,6 +211,21 @@ fn build(
                 None => own::DEADLINE,
             };
             Box::new(OwnFault::new(name, fault.clone(), deadline, Arc::clone(own)))
+        }
+        FaultKind::SpoilData {
+            service,
+            table,
+            how,
+            share,
+        } => {
+            let host = Arc::clone(stage.database(service)?);
+            let share = share.map_or(1_000_000, |share| share.ppm);
+            Box::new(DataFault::new(name, service, table, *how, share, seed, host))
+        }
+        FaultKind::SpoilObjects { service, how, count } => {
+            let bucket = stage.files_store(service)?.bucket()?;
+            let database = Arc::clone(stage.database(database)?);
+            Box::new(ObjectFault::new(name, service, *how, *count, seed, bucket, database))
         }
     })
 }

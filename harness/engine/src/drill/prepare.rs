@@ -21,6 +21,7 @@ use firedrill_respond::database::Life;
 use firedrill_respond::{Application, Backups, Monitor, MonitorEndpoints, MonitorSpec, Operated, Team};
 use tokio_postgres::{Client, NoTls};
 
+use super::capacity::Ramp;
 use super::own::of_prepare;
 use super::{Drill, DrillError, nanos};
 use crate::archive_watch::ArchiveWatch;
@@ -46,6 +47,7 @@ impl Drill {
         self.load_data().await?;
         self.take_first_backups().await?;
         self.build_faults()?;
+        self.ramp(Ramp::Before).await?;
         self.gather_team().await?;
         self.begin_load().await?;
         self.inject_conditions().await
@@ -246,14 +248,35 @@ impl Drill {
 
     async fn take_first_backups(&self) -> Result<(), DrillError> {
         let backup = self.scenario().backup.clone();
-        if backup.base.is_none() && backup.wal.is_none() && backup.dump.is_none() {
+        let of_database = backup.base.is_some() || backup.wal.is_some() || backup.dump.is_some();
+        if !of_database && backup.files.is_none() {
             return Ok(());
         }
         if backup.is_own() {
-            return self.take_first_own_backups().await;
+            self.take_first_own_backups().await?;
+            if backup.files.is_none() {
+                return Ok(());
+            }
         }
         let store = self.backup_store()?;
         let stage = self.stage()?;
+        if backup.files.is_some() {
+            let repository = Repository::open(&stage.repository(&store, None, "")?)?;
+            let early = now();
+            let record = repository.files(&self.files_bucket()?, &|_| {}).await?;
+            let component = self.files_component();
+            self.recorder.record(
+                Stamp::new(early, now()),
+                Event::Restorable {
+                    component,
+                    kind: "files".into(),
+                    name: record.id,
+                },
+            );
+        }
+        if !of_database || backup.is_own() {
+            return Ok(());
+        }
         let empty = if backup.of_empty_cluster {
             Some(self.start_empty_cluster().await?)
         } else {
@@ -400,15 +423,47 @@ impl Drill {
                 pg_restore: self.client_program("pg_restore"),
             });
         }
+        team.take_inventory(&database(&own)).await.map_err(DrillError::Other)?;
         if let Some(own) = &self.own {
             own.hear(monitor.alerts());
             team.give_own(Arc::clone(own));
         }
         team.give_monitor(Arc::clone(&monitor));
+        if let Some(store) = self.files_store() {
+            team.give_bucket(&store, stage.files(&store)?);
+        }
         team.give_life(&self.database, &self.component, self.life().await?);
         self.monitor = Some(monitor);
         self.team = Some(Arc::new(team));
         Ok(())
+    }
+
+    /// The store of the application's files.
+    pub(super) fn files_store(&self) -> Option<String> {
+        match self.scenario().services.get(&self.scenario().load.application) {
+            Some(Service::Application(application)) => application.store.clone(),
+            _ => None,
+        }
+    }
+
+    /// The bucket of the application's files.
+    pub(super) fn files_bucket(&self) -> Result<firedrill_backup::BucketConfig, DrillError> {
+        let store = self
+            .files_store()
+            .ok_or_else(|| DrillError::Other("the scenario copies files, but its application has no `store`".into()))?;
+        Ok(self.stage()?.files(&store)?)
+    }
+
+    /// The component that the application's files belong to.
+    pub(super) fn files_component(&self) -> String {
+        let store = self.files_store();
+        let component = store
+            .as_ref()
+            .and_then(|store| match self.scenario().services.get(store) {
+                Some(Service::S3(service)) => service.component.clone(),
+                _ => None,
+            });
+        component.unwrap_or_else(|| "files".to_owned())
     }
 
     /// The host that the procedure restores into, else the database's own.
@@ -528,7 +583,7 @@ impl Drill {
         u16::try_from(at).unwrap_or(u16::MAX)
     }
 
-    fn class_of(&self, service: &str, role: Role) -> Class {
+    pub(super) fn class_of(&self, service: &str, role: Role) -> Class {
         let tiers = &self.scenario().tiers;
         let level = tiers
             .iter()
@@ -559,7 +614,7 @@ impl Drill {
             .collect()
     }
 
-    fn clients_client(&self) -> Result<Arc<dyn firedrill_load::Client>, DrillError> {
+    pub(super) fn clients_client(&self) -> Result<Arc<dyn firedrill_load::Client>, DrillError> {
         let address = self
             .stage()?
             .address(CLIENTS, &self.scenario().load.application, Route::Primary)?;

@@ -45,7 +45,10 @@ impl Drill {
             self.watch_until(broken).await?;
             self.break_archive().await?;
         }
-        let planned = self.wait_for_strike(not_before).await?;
+        let planned = match self.script.recalled.as_ref().and_then(|recalled| recalled.strike_after) {
+            Some(after) => self.wait_for_recalled(after).await?,
+            None => self.wait_for_strike(not_before).await?,
+        };
         let inputs: Vec<String> = planned
             .inputs
             .iter()
@@ -87,6 +90,21 @@ impl Drill {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until the instant at which an earlier run was struck is near.
+    async fn wait_for_recalled(&self, after: Nanos) -> Result<strike::Planned, DrillError> {
+        let at = self.steady_from + after;
+        self.watch_until(at - PLANNED_AHEAD).await?;
+        Ok(strike::Planned {
+            at,
+            inputs: [
+                ("rule".to_owned(), "recalled".to_owned()),
+                ("after_ns".to_owned(), after.to_string()),
+                ("at_ns".to_owned(), at.to_string()),
+            ]
+            .into(),
+        })
     }
 
     /// Waits until an instant, making sure twice a second that the evidence is still written.
@@ -158,6 +176,10 @@ impl Drill {
             let kind = self.own_backup("base", cadence)?.map_or(Kind::Base, Kind::Own);
             self.bases = Some(self.begin_cadence(cadence, kind)?);
         }
+        if let Some(cadence) = &backup.files {
+            let bucket = self.files_bucket()?;
+            self.copies = Some(self.begin_cadence(cadence, Kind::Files(bucket))?);
+        }
         Ok(())
     }
 
@@ -165,12 +187,16 @@ impl Drill {
         let every = self.scaled(nanos(cadence.every)?).max(SECOND);
         let repository = match kind {
             Kind::Own(_) => None,
-            Kind::Dump(_) | Kind::Base => {
+            Kind::Dump(_) | Kind::Base | Kind::Files(_) => {
                 let config = self
                     .stage()?
                     .repository(&self.backup_store()?, None, self.archive_prefix())?;
                 Some(firedrill_backup::Repository::open(&config)?)
             }
+        };
+        let component = match &kind {
+            Kind::Files(_) => self.files_component(),
+            Kind::Base | Kind::Dump(_) | Kind::Own(_) => self.component.clone(),
         };
         Ok(Cadence::start(Schedule {
             kind,
@@ -178,7 +204,7 @@ impl Drill {
             database: self.own_database(&self.database)?,
             every: Duration::from_nanos(every.unsigned_abs()),
             first: self.steady_from + every,
-            component: self.component.clone(),
+            component,
             recorder: self.recorder.clone(),
         }))
     }

@@ -7,16 +7,19 @@ use std::time::Duration;
 use firedrill_app::INTEGRITY_QUERIES;
 use firedrill_backup::{BaseBackupOptions, Repository};
 use firedrill_core::event::{Coverage, Edge, Event};
+use firedrill_core::resolve::EFFECT_CHECK;
 use firedrill_core::scenario::{Route, Service};
 use firedrill_core::stamp::{Nanos, SECOND, Stamp};
 use firedrill_environment::{Lifecycle, State};
-use firedrill_load::{FinalRead, Objects, Space, StoreConfig, TierLive, end_sessions, final_read, incarnation_of, now};
+use firedrill_load::{FinalRead, Objects, Space, TierLive, Totals, end_sessions, final_read, incarnation_of, now};
 
+use super::capacity::Ramp;
 use super::{Drill, DrillError};
 use crate::application_status::{ApplicationStatus, status};
 use crate::check::constraints::BusinessRule;
 use crate::check::{CHECK_MAX, Checked, amcheck, constraints, static_tables};
-use crate::stage::{CLIENTS, FILES_BUCKET};
+use crate::run_directory::HISTOGRAMS;
+use crate::stage::CLIENTS;
 
 /// Longer is not waited for a service that does not come back.
 const WAIT_OUT_MAX: Nanos = 180 * SECOND;
@@ -29,8 +32,12 @@ impl Drill {
     /// `ended` is when the procedure ended.
     pub(super) async fn validate(&mut self, ended: Nanos) -> Result<(), DrillError> {
         self.wait_for_service(ended).await?;
+        let serves = self.all_good();
         self.stop_load().await?;
         self.measure_stored()?;
+        if serves {
+            self.ramp(Ramp::After).await?;
+        }
         if let Some(serving) = self.find_serving().await {
             self.read_and_check(&serving).await?;
         } else {
@@ -85,7 +92,7 @@ impl Drill {
         Ok(())
     }
 
-    fn all_good(&self) -> bool {
+    pub(super) fn all_good(&self) -> bool {
         self.live_now()
             .is_some_and(|live| !live.tiers.is_empty() && live.tiers.iter().all(|tier| self.is_good(tier)))
     }
@@ -119,12 +126,20 @@ impl Drill {
         }
         self.recorder.record(Stamp::new(early, now()), Event::LoadStopped {});
         if let Some(workload) = workload {
-            workload.stop().await?;
+            self.keep_histograms("clients", &workload.stop().await?)?;
         }
         if let Some(canary) = canary {
-            canary.stop().await?;
+            self.keep_histograms("canary", &canary.stop().await?)?;
         }
         Ok(())
+    }
+
+    fn keep_histograms(&self, name: &str, totals: &Totals) -> Result<(), DrillError> {
+        let folder = self.script.directory.join(HISTOGRAMS);
+        std::fs::create_dir_all(&folder)
+            .and_then(|()| std::fs::File::create_new(folder.join(format!("{name}.hlog"))))
+            .and_then(|mut file| totals.write_histograms(&mut file))
+            .map_err(|error| DrillError::Recorder(format!("the histograms cannot be written: {error}")))
     }
 
     async fn application_status(&self) -> Result<ApplicationStatus, DrillError> {
@@ -280,16 +295,10 @@ impl Drill {
         let Some(store) = &application.store else {
             return Ok(None);
         };
-        let host = stage.store(store)?;
-        let Some(address) = host.address() else { return Ok(None) };
-        let config = StoreConfig {
-            endpoint: format!("http://{address}"),
-            bucket: FILES_BUCKET.into(),
-            access_key: host.access_key().to_owned(),
-            secret_key: host.secret_key().reveal().to_owned(),
-            region: host.region().to_owned(),
-        };
-        Ok(Some(config.open()?))
+        if stage.store(store)?.address().is_none() {
+            return Ok(None);
+        }
+        Ok(Some(stage.files_store(store)?.open()?))
     }
 
     async fn check(&self, serving: &str) -> Result<(), DrillError> {
@@ -309,9 +318,24 @@ impl Drill {
             self.page_checksums(serving, &client).await
         })
         .await;
+        self.fault_effect(serving).await?;
         self.ask("journey", serving, async |_| self.journey().await).await;
         self.own_checks(serving).await?;
         self.still_recording()
+    }
+
+    /// Whether anything is left of what the striking fault did to data.
+    async fn fault_effect(&self, serving: &str) -> Result<(), DrillError> {
+        let connection = self.stage()?.direct(serving)?;
+        for index in &self.injected {
+            if self.scenario().faults[*index].strikes {
+                let early = now();
+                if let Some(checked) = self.faults[*index].left(&connection).await {
+                    self.checked(early, EFFECT_CHECK, checked);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Runs one check in a session of its own, within its deadline.

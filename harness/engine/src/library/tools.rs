@@ -70,6 +70,42 @@ pub(super) fn beside(scenario: &Parsed<Scenario>, folder: &Path) -> Result<Vec<T
     Ok(files)
 }
 
+/// Digests of tools, by their place beside the scenario: they are inputs as much as the scenario is.
+pub fn digests(tools: &[ToolFile]) -> impl Iterator<Item = (String, String)> {
+    tools.iter().map(|tool| {
+        let digest = firedrill_core::evidence::digest::sha256(&tool.bytes);
+        (
+            format!("{TOOLS_FOLDER}/{}", tool.path.display()),
+            format!("SHA-256 {digest}"),
+        )
+    })
+}
+
+/// Keeps tools with a run's evidence.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn keep(tools: &[ToolFile], run: &Path) -> std::io::Result<()> {
+    for tool in tools {
+        crate::run_directory::write_below(run, &Path::new(TOOLS_FOLDER).join(&tool.path), &tool.bytes)?;
+    }
+    Ok(())
+}
+
+/// The tools that were kept with a run.
+///
+/// # Errors
+/// [`Failure::Input`] when they cannot be read.
+pub fn kept(run: &Path) -> Result<Vec<ToolFile>, Failure> {
+    let folder = run.join(TOOLS_FOLDER);
+    let mut files = Vec::new();
+    if folder.is_dir() {
+        gather(&folder, Path::new(""), 0, &mut files)?;
+    }
+    files.sort_by(|one: &ToolFile, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
 fn gather(root: &Path, below: &Path, depth: usize, files: &mut Vec<ToolFile>) -> Result<(), Failure> {
     let folder = root.join(below);
     let unreadable = |path: &Path, error: std::io::Error| {

@@ -4,3 +4,6 @@ mod command;
 mod drills;
 mod environment;
 mod faults;
+mod liars;
+mod own;
+mod spoiled;

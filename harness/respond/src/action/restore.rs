@@ -14,7 +14,7 @@ use firedrill_core::{Event, Stamp};
 use firedrill_environment::State;
 use tokio::time::sleep;
 
-use super::{ActionError, Waiting};
+use super::{ActionError, Waiting, wal_target};
 use crate::catalogue::Catalogue;
 use crate::clock::{self, Stopwatch, instant};
 use crate::database::{self, DatabaseHost, Life, Session};
@@ -35,7 +35,7 @@ pub(super) async fn perform(
     if host.state().await? != State::Down {
         return Err(ActionError::NotDown { service: into.into() });
     }
-    waiting.on("the catalogue of backups");
+    waiting.on("the catalogue of backups, and the search for the target");
     let choice = choose(team, backups, from, rule).await?;
     team.observer.observed(
         instant(),
@@ -147,12 +147,12 @@ impl TakenOver<'_> {
 }
 
 /// What is restored, and why that.
-struct Choice {
-    backup: BackupRecord,
-    target: RecoveryTarget,
-    rule: &'static str,
-    inputs: BTreeMap<String, String>,
-    value: String,
+pub(super) struct Choice {
+    pub(super) backup: BackupRecord,
+    pub(super) target: RecoveryTarget,
+    pub(super) rule: &'static str,
+    pub(super) inputs: BTreeMap<String, String>,
+    pub(super) value: String,
 }
 
 async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &TargetRule) -> Result<Choice, ActionError> {
@@ -162,6 +162,9 @@ async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &Target
         RestoreFrom::BaseAndWal => (BackupKind::Base, "base backup"),
         RestoreFrom::Dump => (BackupKind::Dump, "dump"),
     };
+    if let TargetRule::BeforeWal(search) = rule {
+        return wal_target::choose(team, backups, &catalogue, search, inputs).await;
+    }
     let before = match margin(rule)? {
         None => None,
         Some(margin) => {
@@ -231,7 +234,7 @@ async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &Target
 /// The margin before the alert, where the rule has one.
 pub(super) fn margin(rule: &TargetRule) -> Result<Option<Duration>, ActionError> {
     match rule {
-        TargetRule::EndOfArchive => Ok(None),
+        TargetRule::EndOfArchive | TargetRule::BeforeWal(_) => Ok(None),
         TargetRule::BeforeAlert(margin) => figure::drill(*margin, "margin before the alert")
             .map(Some)
             .map_err(ActionError::Figure),

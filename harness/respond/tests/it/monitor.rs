@@ -48,8 +48,10 @@ fn rule(check: &str, kind: &str, failures: u32) -> AlertRule {
         check: check.into(),
         failures: is(failures),
         when: None,
+        lasting: None,
         severity: None,
         response: None,
+        place: None,
     }
 }
 

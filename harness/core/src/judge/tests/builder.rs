@@ -113,6 +113,8 @@ fn terms() -> Terms {
         assumptions: Vec::new(),
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
+        damage: None,
+        altered: Vec::new(),
     }
 }
 

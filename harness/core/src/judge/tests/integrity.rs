@@ -232,6 +232,19 @@ fn a_declared_position_is_placed_by_samples() {
         Outcome::Fail,
         "two were acked before position 995 was reported"
     );
+    let mut early = run.clone();
+    early.push(
+        0,
+        Event::Deviation {
+            setting: "database: synchronous_commit".into(),
+            value: "off".into(),
+        },
+    );
+    assert_eq!(
+        early.of("declared_point.database"),
+        Outcome::Inconclusive,
+        "an acknowledgement that did not wait for its WAL does not prove what lay before a position"
+    );
     run.drop("lsn");
     assert_eq!(
         run.of("declared_point.database"),

@@ -1,7 +1,7 @@
 //! What spoils a whole run.
 
 use super::builder::*;
-use crate::event::{Event, FaultEdge};
+use crate::event::{Edge, Event, FaultEdge, Phase};
 use crate::verdict::Outcome;
 
 fn spoiled(run: &Run, word: &str) {
@@ -26,6 +26,47 @@ fn a_cut_log() {
     let mut run = Run::plain();
     run.lose(0, STRIKE).cut = true;
     spoiled(&run, "open");
+}
+
+#[test]
+fn a_run_that_people_paused() {
+    let mut run = Run::plain();
+    run.push(
+        150_000,
+        Event::Paused {
+            after: Phase::Recover,
+            edge: Edge::Begun,
+        },
+    );
+    spoiled(&run, "paused after `recover`");
+}
+
+#[test]
+fn a_run_that_was_asked_to_end_early() {
+    let mut run = Run::plain();
+    run.push(150_000, Event::EndedAfter { phase: Phase::Recover });
+    spoiled(&run, "asked to end after `recover`");
+}
+
+#[test]
+fn a_replay_is_judged_and_says_that_it_is_one() {
+    let mut run = Run::plain();
+    run.push(
+        1,
+        Event::Recalled {
+            run: "earlier".into(),
+            values: [("strike.after_ns".to_owned(), "7".to_owned())].into(),
+        },
+    );
+    let verdict = run.judge().verdict;
+    assert_eq!(verdict.outcome, Outcome::Pass);
+    assert!(verdict.scope.ends_with("altered for this run"), "{}", verdict.scope);
+    let [line] = &verdict.altered[..] else {
+        panic!("{:?}", verdict.altered)
+    };
+    for needed in ["earlier", "strike.after_ns 7", "interleaving not reproduced"] {
+        assert!(line.contains(needed), "{line}");
+    }
 }
 
 #[test]

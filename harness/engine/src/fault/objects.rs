@@ -1,0 +1,289 @@
+//! Damage to objects that rows point at: altered, deleted, exchanged, put back to the version before. The rows stay as
+//! they are and say what their objects should be: that is how it shows.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use firedrill_core::event::Coverage;
+use firedrill_core::scenario::ObjectHarm;
+use firedrill_environment::{Capability, Connection, Postgres};
+use firedrill_load::{Bucket, LoadError, Objects};
+
+use super::data::{said, session};
+use super::{Fault, FaultError, Proof};
+use crate::check::{CHECK_MAX, Checked};
+
+/// Larger objects are not spoiled: one is held in memory whole.
+const OBJECT_BYTES_MAX: u64 = 16 << 20;
+const PROOF_MAX: Duration = Duration::from_secs(4);
+
+/// A fault that spoils objects of the application's store.
+pub struct ObjectFault {
+    name: String,
+    service: String,
+    how: ObjectHarm,
+    count: u32,
+    seed: u64,
+    bucket: Bucket,
+    database: Arc<Postgres>,
+    /// Rows whose objects were hit: key and name of the object.
+    hit: Mutex<Vec<(i64, String)>>,
+}
+
+/// How many rows point at a spoiled object, and what was seen.
+struct Shown {
+    spoiled: u64,
+    pointing: u64,
+    words: String,
+}
+
+impl ObjectFault {
+    /// A fault of `count` objects in a store; `database` has the rows that point at them.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        service: &str,
+        how: ObjectHarm,
+        count: u32,
+        seed: u64,
+        bucket: Bucket,
+        database: Arc<Postgres>,
+    ) -> ObjectFault {
+        ObjectFault {
+            name: name.to_owned(),
+            service: service.to_owned(),
+            how,
+            count,
+            seed,
+            bucket,
+            database,
+            hit: Mutex::default(),
+        }
+    }
+
+    fn failed(&self, what: impl ToString) -> FaultError {
+        FaultError {
+            fault: self.name.clone(),
+            what: what.to_string(),
+        }
+    }
+
+    fn hit(&self) -> Vec<(i64, String)> {
+        self.hit.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn connection(&self) -> Result<Connection, String> {
+        self.database
+            .connection()
+            .ok_or_else(|| "the database was never started".to_owned())
+    }
+
+    /// The rows that are hit: which of them follows from the seed.
+    async fn choose(&self) -> Result<Vec<(i64, String)>, String> {
+        let client = session(&self.connection()?).await?;
+        let seed = i64::from_ne_bytes(self.seed.to_ne_bytes());
+        // An older version can only be put back where there was one.
+        let least = if self.how == ObjectHarm::Older { 2 } else { 1 };
+        let sql = format!(
+            "SELECT key, object FROM files WHERE key >= 0 AND version >= {least} \
+             ORDER BY hashint8extended(key, '{seed}'::bigint), key LIMIT {}",
+            self.count
+        );
+        let rows = client.query(&sql, &[]).await.map_err(|error| said(&error))?;
+        let hit: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        if hit.len() < 2 {
+            return Err(format!(
+                "found {} rows that point at such objects, expected at least 2: preload more, or let it run longer",
+                hit.len()
+            ));
+        }
+        Ok(hit)
+    }
+
+    async fn spoil(&self, hit: &[(i64, String)]) -> Result<(), LoadError> {
+        let missing = |name: &str| LoadError::Unexpected {
+            what: format!("object {name}"),
+            found: "none".into(),
+            expected: "the one that its row points at".into(),
+        };
+        let fetch = async |name: &str| {
+            let object = self.bucket.get(name, OBJECT_BYTES_MAX).await?;
+            object.ok_or_else(|| missing(name))
+        };
+        match self.how {
+            ObjectHarm::Missing => {
+                for (_, name) in hit {
+                    self.bucket.remove(name).await?;
+                }
+            }
+            ObjectHarm::Altered => {
+                for (index, (_, name)) in hit.iter().enumerate() {
+                    let mut content = fetch(name).await?;
+                    if content.is_empty() {
+                        content.push(b'?');
+                    } else {
+                        let at = (self.seed.rotate_left(index as u32) % content.len() as u64) as usize;
+                        // Another letter, so that a text stays one.
+                        content[at] = if content[at] == b'x' { b'y' } else { b'x' };
+                    }
+                    self.bucket.put(name, content).await?;
+                }
+            }
+            ObjectHarm::Swapped => {
+                let first = fetch(&hit[0].1).await?;
+                for pair in hit.windows(2) {
+                    let next = fetch(&pair[1].1).await?;
+                    self.bucket.put(&pair[0].1, next).await?;
+                }
+                self.bucket.put(&hit[hit.len() - 1].1, first).await?;
+            }
+            ObjectHarm::Older => {
+                for (_, name) in hit {
+                    let older = before(name).ok_or_else(|| missing(name))?;
+                    let content = fetch(&older).await?;
+                    self.bucket.put(name, content).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of the rows still point at an object that is not theirs.
+    async fn shown(&self, connection: &Connection) -> Result<Shown, String> {
+        let hit = self.hit();
+        let client = session(connection).await?;
+        let keys: Vec<i64> = hit.iter().map(|(key, _)| *key).collect();
+        let rows = client
+            .query(
+                "SELECT key, object, bytes, sha256 FROM files WHERE key = ANY($1::bigint[])",
+                &[&keys],
+            )
+            .await
+            .map_err(|error| said(&error))?;
+        let (mut spoiled, mut pointing) = (0, 0);
+        let mut first = None;
+        for row in &rows {
+            let (key, object): (i64, String) = (row.get(0), row.get(1));
+            if !hit.contains(&(key, object.clone())) {
+                continue;
+            }
+            pointing += 1;
+            let (bytes, sha256): (i64, String) = (row.get(2), row.get(3));
+            let found = self.bucket.digest(&object).await.map_err(|error| error.to_string())?;
+            let fits = found.as_ref().is_some_and(|found| {
+                i64::try_from(found.bytes) == Ok(bytes) && found.sha256.eq_ignore_ascii_case(&sha256)
+            });
+            if !fits {
+                spoiled += 1;
+                let how = if found.is_some() { "is another" } else { "is gone" };
+                first.get_or_insert(format!(", {object} {how}"));
+            }
+        }
+        Ok(Shown {
+            spoiled,
+            pointing,
+            words: format!(
+                "of {} rows hit, {pointing} still point at the same object, {spoiled} of those at one that is not theirs{}",
+                hit.len(),
+                first.unwrap_or_default()
+            ),
+        })
+    }
+}
+
+/// The name of the version before: names end in it.
+fn before(object: &str) -> Option<String> {
+    let (path, version) = object.rsplit_once('/')?;
+    let version: u32 = version.parse().ok()?;
+    (version > 1).then(|| format!("{path}/{}", version - 1))
+}
+
+#[async_trait]
+impl Fault for ObjectFault {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn needs(&self) -> Vec<Capability> {
+        vec![Capability::Endpoints]
+    }
+
+    fn detail(&self) -> BTreeMap<String, String> {
+        let harm = match self.how {
+            ObjectHarm::Altered => "a byte of each is another",
+            ObjectHarm::Missing => "deleted",
+            ObjectHarm::Swapped => "each has the content of another",
+            ObjectHarm::Older => "each has the content of the version before",
+        };
+        let mut detail = BTreeMap::from([
+            ("service".into(), self.service.clone()),
+            ("harm".into(), harm.into()),
+            ("count".into(), self.count.to_string()),
+        ]);
+        let names: Vec<String> = self.hit().into_iter().take(20).map(|(_, name)| name).collect();
+        if !names.is_empty() {
+            detail.insert("objects".into(), names.join(" "));
+        }
+        detail
+    }
+
+    async fn inject(&self) -> Result<(), FaultError> {
+        let hit = self.choose().await.map_err(|why| self.failed(why))?;
+        let spoiled = self.spoil(&hit).await;
+        *self.hit.lock().unwrap_or_else(PoisonError::into_inner) = hit;
+        spoiled.map_err(|error| self.failed(error))
+    }
+
+    async fn prove(&self) -> Proof {
+        let look = async { self.shown(&self.connection()?).await };
+        match tokio::time::timeout(PROOF_MAX, look).await {
+            Ok(Ok(shown)) => Proof {
+                broken: shown.spoiled > 0,
+                seen: shown.words,
+            },
+            Ok(Err(why)) => Proof {
+                broken: false,
+                seen: format!("could not look: {why}"),
+            },
+            Err(_) => Proof {
+                broken: false,
+                seen: format!("no answer within {} s", PROOF_MAX.as_secs()),
+            },
+        }
+    }
+
+    async fn heal(&self) -> Result<(), FaultError> {
+        // What was lost stays lost: only a recovery brings it back.
+        Ok(())
+    }
+
+    async fn left(&self, serving: &Connection) -> Option<Checked> {
+        Some(match tokio::time::timeout(CHECK_MAX, self.shown(serving)).await {
+            Ok(Ok(shown)) => {
+                let coverage = Coverage {
+                    relations: 1,
+                    rows: shown.pointing.max(1),
+                    bytes: 0,
+                };
+                let problems: Vec<String> = (shown.spoiled > 0).then(|| shown.words.clone()).into_iter().collect();
+                Checked::from_problems(&problems, coverage, format!("nothing is left of it: {}", shown.words))
+            }
+            Ok(Err(why)) => Checked::not_run(why),
+            Err(_) => Checked::not_run(format!("it had not ended after {} s", CHECK_MAX.as_secs())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::before;
+
+    #[test]
+    fn the_version_before_follows_from_the_name() {
+        assert_eq!(before("files/77/3").as_deref(), Some("files/77/2"));
+        assert_eq!(before("files/77/1"), None);
+        assert_eq!(before("files"), None);
+    }
+}
