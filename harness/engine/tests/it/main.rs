@@ -5,6 +5,7 @@ mod drills;
 mod environment;
 mod faults;
 mod liars;
+mod own;
 mod pipelines;
 mod spoiled;
 mod suites;
