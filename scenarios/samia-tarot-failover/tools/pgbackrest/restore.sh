@@ -3,5 +3,6 @@
 set -eu
 . "$DRILL_TOOLS/pgbackrest/configure.sh"
 name=$(label)
-pgbackrest restore --archive-mode=preserve
+# On the command line, so that pgBackRest writes both into the restore_command that the server will run.
+pgbackrest --config="$config" --stanza=main restore --archive-mode=preserve
 printf '{"backup": "%s", "tool": "%s"}\n' "$name" "$(pgbackrest version)"
