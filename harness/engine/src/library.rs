@@ -38,6 +38,9 @@ macro_rules! shipped {
 
 /// The shipped plans.
 pub const PLANS: &[Shipped] = &[
+    shipped!("bmf001", "fixtures/plans/bmf001.yaml"),
+    shipped!("cibozer", "fixtures/plans/cibozer.yaml"),
+    shipped!("concierge", "fixtures/plans/concierge.yaml"),
     shipped!("samia-tarot", "fixtures/plans/samia-tarot.yaml"),
     shipped!("samia-tarot-failover", "fixtures/plans/samia-tarot-failover.yaml"),
 ];
@@ -68,6 +71,7 @@ pub const SCENARIOS: &[Shipped] = &[
         "samia-tarot/newest-backup-corrupt",
         "scenarios/samia-tarot/newest-backup-corrupt.yaml"
     ),
+    shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
 ];
 
 /// A scenario with its plan, both as their files say.
@@ -208,7 +212,7 @@ fn find(shipped: &'static [Shipped], name: &str, kind: &str) -> Result<&'static 
 }
 
 /// Reads a file; a little more than the limit at most, so that the parser can refuse it.
-fn read(path: &Path) -> Result<Source, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Source, Failure> {
     let name = PathBuf::from(path).display().to_string();
     let mut bytes = Vec::new();
     File::open(path)

@@ -23,6 +23,7 @@ mod lives;
 mod loss;
 mod remedy;
 mod restoration;
+mod revenant;
 mod rpo;
 pub mod series;
 mod service;
@@ -103,6 +104,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.push(service::recovery(&facts, &overall));
     findings.extend(criteria::findings(&facts, &classified, operations));
     findings.extend(integrity);
+    findings.extend(revenant::findings(&facts, operations));
     findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
