@@ -225,13 +225,13 @@ pub struct Terms {
     /// Yearly availability of the plan in parts per million (999000 for 99.9 %), with its source.
     pub availability_ppm: Option<(u32, Source)>,
     /// Demands of the plan without a figure.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub criteria: Vec<CriterionTerm>,
     /// The striking fault can stay unseen: the time from strike to alert is a finding of its own.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub latent: bool,
     /// What the plan says against itself about this disaster, in words.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub about_plan: Vec<String>,
     /// What of the terms is assumed, in words, for the report.
     pub assumptions: Vec<String>,

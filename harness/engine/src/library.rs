@@ -79,11 +79,11 @@ pub const SCENARIOS: &[Shipped] = &[
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
     ),
-    shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
     shipped!(
         "samia-tarot/newest-backup-corrupt",
         "scenarios/samia-tarot/newest-backup-corrupt.yaml"
     ),
+    shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
 ];
 
 /// A scenario with its plan, both as their files say.

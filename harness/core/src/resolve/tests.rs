@@ -634,7 +634,7 @@ fn damage_of_files_stands_where_it_can_be_judged() {
     let drawn = mistakes_against(TAROT, &elsewhere);
     assert!(drawn.contains("of kind `postgres`"), "{drawn}");
 
-    let none = with(CORRUPTION, "how: bit_flip, pages: 12", "how: bit_flip, pages: 0");
+    let none = with(CORRUPTION, "how: bit_flip, pages: 8", "how: bit_flip, pages: 0");
     let drawn = mistakes_against(FAILOVER, &none);
     assert!(drawn.contains("between 1 and 1000"), "{drawn}");
 

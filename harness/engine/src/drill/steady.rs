@@ -88,12 +88,17 @@ impl Drill {
                 self.scale(),
                 draw,
             );
-            if conditions_due && planned.at - now() <= CONDITIONS_AHEAD {
+            // A backup that starts before the strike would put it off, and be newer than what conditions look for.
+            let settled = backups.next_start.is_none_or(|start| start > planned.at);
+            if conditions_due && settled && planned.at - now() <= CONDITIONS_AHEAD {
                 conditions_due = false;
                 self.inject_conditions(ConditionTime::BeforeStrike).await?;
                 continue;
             }
             if planned.at - now() <= PLANNED_AHEAD || now() > not_before + STRIKE_DELAY_MAX {
+                if conditions_due {
+                    self.inject_conditions(ConditionTime::BeforeStrike).await?;
+                }
                 return Ok(planned);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -101,8 +106,10 @@ impl Drill {
     }
 
     /// Waits until the instant at which an earlier run was struck is near.
-    async fn wait_for_recalled(&self, after: Nanos) -> Result<strike::Planned, DrillError> {
+    async fn wait_for_recalled(&mut self, after: Nanos) -> Result<strike::Planned, DrillError> {
         let at = self.steady_from + after;
+        self.watch_until(at - CONDITIONS_AHEAD).await?;
+        self.inject_conditions(ConditionTime::BeforeStrike).await?;
         self.watch_until(at - PLANNED_AHEAD).await?;
         Ok(strike::Planned {
             at,

@@ -389,7 +389,8 @@ impl Fault for PageFault {
             .sync(&relation.path)
             .await
             .map_err(|error| self.failed(error))?;
-        let damaged = self.effective(&client, &relation, damaged).await?;
+        let mut damaged = self.effective(&client, &relation, damaged).await?;
+        damaged.sort_by_key(|page| page.block);
         if damaged.is_empty() {
             return Err(self.failed(match self.how {
                 PageDamage::Stale => format!(
