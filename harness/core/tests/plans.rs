@@ -102,6 +102,16 @@ fn the_example_of_the_guide_is_sound() {
     assert_eq!(plan.value.plan, "shop");
 }
 
+#[test]
+fn a_plan_is_readable() {
+    let lines: Vec<String> = plan("cibozer")
+        .outline()
+        .iter()
+        .map(|line| format!("{:indent$}{}", "", line.text, indent = line.depth * 2))
+        .collect();
+    insta::assert_snapshot!("outline_of_cibozer", lines.join("\n"));
+}
+
 /// The table as the model has it, to begin a new one with: `FIREDRILL_PRINT_FIGURES=PLAN`.
 #[test]
 fn figures_are_printed_on_demand() {

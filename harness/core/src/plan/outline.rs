@@ -34,7 +34,13 @@ struct Outline(Vec<Outlined>);
 
 impl Outline {
     fn push(&mut self, depth: usize, text: String) {
-        self.0.push(Outlined { depth, text });
+        // A command may have several lines: each stands below the first.
+        for (index, line) in text.lines().enumerate() {
+            self.0.push(Outlined {
+                depth: depth + usize::from(index > 0),
+                text: line.trim_end().to_owned(),
+            });
+        }
     }
 
     /// A key with its value, on one line where the value fits there.

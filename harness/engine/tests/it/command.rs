@@ -107,3 +107,26 @@ fn the_plan_and_scenario_that_init_writes_are_sound_and_are_not_overwritten() {
     let again = firedrill(&["init", &path]);
     assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
 }
+
+#[test]
+fn the_shipped_plans_are_sound_and_show_each_figure_with_its_section() {
+    let plans = ["bmf001", "cibozer", "concierge", "samia-tarot", "samia-tarot-failover"];
+    let mut check = vec!["plan", "check"];
+    check.extend(plans);
+    let checked = firedrill(&check);
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    for plan in plans {
+        let figures = firedrill(&["plan", "show", plan, "--where", "--format", "json"]);
+        let figures: Vec<serde_json::Value> = serde_json::from_slice(&figures.stdout).expect("a list of figures");
+        assert!(figures.len() > 50, "{plan}: {}", figures.len());
+        for figure in &figures {
+            // What has no section stands in the document's own header or footer.
+            let placed = figure["where"] != "" || figure["path"] == "document.updated";
+            assert!(placed && figure["value"] != "?", "{plan}: {figure}");
+        }
+        assert!(
+            stdout(&firedrill(&["plan", "show", plan])).lines().count() > 100,
+            "{plan}"
+        );
+    }
+}
