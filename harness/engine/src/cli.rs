@@ -31,6 +31,10 @@ pub struct Cli {
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
+    /// A file with defaults for options; else ./firedrill.yaml, else ~/.config/firedrill/config.yaml.
+    #[arg(long, global = true, value_name = "FILE", env = "FIREDRILL_CONFIG")]
+    pub config: Option<PathBuf>,
+
     /// Colours; `auto` follows the terminal and NO_COLOR.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "FIREDRILL_COLOR")]
     pub color: Color,

@@ -15,7 +15,7 @@ pub mod scenario;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::{Cli, Color, Command, Format};
 
@@ -43,7 +43,15 @@ impl Failure {
 /// Parses the command line, runs the command, prints what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    let program = match crate::config::configured(Cli::command(), &arguments) {
+        Ok(program) => program,
+        Err(failure) => return ended(Err(failure)),
+    };
+    let parsed = program
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -69,6 +77,11 @@ pub fn main() -> ExitCode {
         }
         Command::Man => man::man(),
     };
+    ended(outcome)
+}
+
+/// Prints what went wrong, and gives the exit code.
+fn ended(outcome: Result<u8, Failure>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

@@ -204,7 +204,7 @@ fn find(shipped: &'static [Shipped], name: &str, kind: &str) -> Result<&'static 
 }
 
 /// Reads a file; a little more than the limit at most, so that the parser can refuse it.
-fn read(path: &Path) -> Result<Source, Failure> {
+pub(crate) fn read(path: &Path) -> Result<Source, Failure> {
     let name = PathBuf::from(path).display().to_string();
     let mut bytes = Vec::new();
     File::open(path)

@@ -97,7 +97,13 @@ impl InUse {
     /// When it cannot be opened.
     pub fn claim(directory: &Path) -> io::Result<InUse> {
         let file = File::open(directory)?;
-        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared);
+        // Someone who only looks holds the lock for an instant.
+        for _ in 0..50 {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(std::time::Duration::from_millis(10)),
+                _ => break,
+            }
+        }
         Ok(InUse { _directory: file })
     }
 

@@ -36,11 +36,11 @@ pub enum PlanCommand {
 
 /// Runs the command.
 pub fn run(command: &PlanCommand, cli: &Cli) -> Result<u8, Failure> {
-    let json = super::text_or_json(cli, "plan")?;
+    let json = || super::text_or_json(cli, "plan");
     match command {
-        PlanCommand::List => list(json),
-        PlanCommand::Show { plan, place } => show(plan, *place, json),
-        PlanCommand::Check { plans } => check(plans, json),
+        PlanCommand::List => list(json()?),
+        PlanCommand::Show { plan, place } => show(plan, *place, json()?),
+        PlanCommand::Check { plans } => check(plans, json()?),
     }
 }
 
