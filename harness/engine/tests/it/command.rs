@@ -109,6 +109,29 @@ fn the_plan_and_scenario_that_init_writes_are_sound_and_are_not_overwritten() {
 }
 
 #[test]
+fn the_shipped_plans_are_sound_and_show_each_figure_with_its_section() {
+    let plans = ["bmf001", "cibozer", "concierge", "samia-tarot", "samia-tarot-failover"];
+    let mut check = vec!["plan", "check"];
+    check.extend(plans);
+    let checked = firedrill(&check);
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    for plan in plans {
+        let figures = firedrill(&["plan", "show", plan, "--where", "--format", "json"]);
+        let figures: Vec<serde_json::Value> = serde_json::from_slice(&figures.stdout).expect("a list of figures");
+        assert!(figures.len() > 50, "{plan}: {}", figures.len());
+        for figure in &figures {
+            // What has no section stands in the document's own header or footer.
+            let placed = figure["where"] != "" || figure["path"] == "document.updated";
+            assert!(placed && figure["value"] != "?", "{plan}: {figure}");
+        }
+        assert!(
+            stdout(&firedrill(&["plan", "show", plan])).lines().count() > 100,
+            "{plan}"
+        );
+    }
+}
+
+#[test]
 fn lint_finds_what_a_plan_cannot_keep_and_names_the_drill_that_proves_it() {
     let lint = firedrill(&["plan", "lint", "samia-tarot", "--as-of", "2026-12-07"]);
     assert_eq!(lint.status.code(), Some(1), "{}", stderr(&lint));
