@@ -160,8 +160,9 @@ pub struct Document {
     pub title: String,
     #[serde(default)]
     pub version: Option<String>,
+    /// A day or a month.
     #[serde(default)]
-    pub updated: Option<String>,
+    pub updated: Option<CivilDay>,
     #[serde(default)]
     pub owner: Option<String>,
     #[serde(default)]

@@ -38,6 +38,9 @@ macro_rules! shipped {
 
 /// The shipped plans.
 pub const PLANS: &[Shipped] = &[
+    shipped!("bmf001", "fixtures/plans/bmf001.yaml"),
+    shipped!("cibozer", "fixtures/plans/cibozer.yaml"),
+    shipped!("concierge", "fixtures/plans/concierge.yaml"),
     shipped!("samia-tarot", "fixtures/plans/samia-tarot.yaml"),
     shipped!("samia-tarot-failover", "fixtures/plans/samia-tarot-failover.yaml"),
 ];
@@ -60,6 +63,7 @@ pub const SCENARIOS: &[Shipped] = &[
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
     ),
+    shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
 ];
 
 /// A scenario with its plan, both as their files say.

@@ -230,6 +230,7 @@ fn story(event: &Event) -> Option<String> {
         Event::Rate { rate } => format!("clock    from here the plan's clock runs {rate} times as fast"),
         Event::Credit { plan, what } => format!("credit   {} for people: {what}", words(*plan)),
         Event::OrderedByHarness {} => "alert    none came; the harness orders the recovery".into(),
+        Event::Declared { who } => format!("declared by {who}"),
         Event::RecoveryTarget { rule, value, .. } => format!("target   {rule}: {value}"),
         Event::Step {
             name,

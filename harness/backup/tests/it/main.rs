@@ -8,3 +8,4 @@ mod postgres;
 mod s3;
 mod tamper;
 mod wal;
+mod wal_search;

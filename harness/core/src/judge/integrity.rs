@@ -30,7 +30,8 @@ pub(crate) fn ledger(facts: &Facts<'_>, counts: &[ComponentCounts], losses: &[Pa
         let Some(term) = facts.terms.components.get(&part.name) else {
             continue;
         };
-        if term.rpo.is_empty() && !is_exercised(facts, component) {
+        // Objects that clients reach only through rows are judged with those.
+        if (term.rpo.is_empty() || term.domain == Domain::Key) && !is_exercised(facts, component) {
             continue;
         }
         let loss = &losses[component].loss;

@@ -22,6 +22,7 @@ mod lives;
 mod loss;
 mod remedy;
 mod restoration;
+mod revenant;
 mod rpo;
 pub mod series;
 mod service;
@@ -100,6 +101,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(detection::finding(&facts, &mut about_plan));
     findings.push(service::recovery(&facts, &overall));
     findings.extend(integrity);
+    findings.extend(revenant::findings(&facts, operations));
     findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));

@@ -13,6 +13,9 @@ use super::facts::Facts;
 use super::finding::{numbered, plain, timed, undecided, unless};
 use super::loss::{Eve, PartLoss};
 
+/// The service whose rows point at objects.
+const OBJECT_SERVICE: &str = "files";
+
 /// One finding per component and figure.
 pub(crate) fn findings(
     facts: &Facts<'_>,
@@ -25,8 +28,13 @@ pub(crate) fn findings(
         let Some(term) = facts.terms.components.get(&part.name) else {
             continue;
         };
+        let through_rows = term.domain == Domain::Key && !is_exercised(facts, component);
         for (index, limit) in term.rpo.iter().enumerate() {
             let id = numbered(&format!("rpo.{}", part.name), index);
+            if through_rows {
+                findings.push(objects(facts, losses, &part.name, id, limit));
+                continue;
+            }
             findings.push(finding(
                 facts,
                 classified,
@@ -141,6 +149,50 @@ fn finding(
         undecided(&mut finding, "nothing acknowledged before the loss was kept");
     }
     finding
+}
+
+/// Objects that clients reach only through rows: what is lost of them shows at the rows that point at them, by count, since
+/// an object that is gone is gone for every instant after it was written.
+fn objects(facts: &Facts<'_>, losses: &[PartLoss], name: &str, id: String, limit: &Limit) -> Finding {
+    let rows = || facts.ground.parts.iter().zip(losses).zip(&facts.reads);
+    let rows = || rows().filter(|((part, _), _)| part.domain == Domain::Store);
+    let dangling: u64 = rows().map(|((_, loss), _)| loss.loss.dangling).sum();
+    let unread = rows().find_map(|(_, read)| read.as_ref().err());
+    let (outcome, achieved, because) = match unread {
+        Some(why) => (Outcome::Inconclusive, Achieved::Nothing, why.clone()),
+        None if facts
+            .account
+            .services
+            .get(OBJECT_SERVICE)
+            .is_none_or(|tally| tally.acked == 0) =>
+        {
+            (
+                Outcome::Inconclusive,
+                Achieved::Nothing,
+                "no write of it was ever acknowledged, so none could have been lost".to_owned(),
+            )
+        }
+        None => (
+            if dangling > 0 { Outcome::Fail } else { Outcome::Pass },
+            Achieved::Count {
+                lower: dangling,
+                upper: Some(dangling),
+            },
+            format!(
+                "judged by the rows that point at its objects: {}",
+                count(
+                    dangling,
+                    "kept row whose object is lost, wrong or absent",
+                    "kept rows whose object is lost, wrong or absent"
+                )
+            ),
+        ),
+    };
+    Finding {
+        limit: Some(limit.clone()),
+        source: Some(limit.source.clone()),
+        ..plain(id, format!("RPO of {name}"), outcome, achieved, because)
+    }
 }
 
 /// Whether the run was long enough to be able to miss this figure.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Duration, Figure, PlannedAction};
+use super::{Count, Duration, Figure, PlannedAction, TimeOfDay};
 
 /// A backup policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,9 @@ pub struct BackupPolicy {
     /// How often.
     #[serde(default)]
     pub every: Option<Figure<Duration>>,
+    /// At what time of day it begins.
+    #[serde(default)]
+    pub at: Option<TimeOfDay>,
     /// Where no interval is written: `each change`, `continuous`.
     #[serde(default)]
     pub on: Option<String>,

@@ -24,17 +24,8 @@ pub struct Listed {
 }
 
 /// Keys whose values are times, lengths or ranks although they are written without a comparator.
-const BARE: [&str; 10] = [
-    "from",
-    "until",
-    "takes",
-    "lasts",
-    "at",
-    "last",
-    "next",
-    "order",
-    "priority",
-    "next_review",
+const BARE: &[&str] = &[
+    "from", "until", "takes", "lasts", "at", "last", "next", "order", "priority", "updated",
 ];
 
 impl Plan {
@@ -68,7 +59,11 @@ impl Walk {
                 for (key, value) in entries {
                     let at = at.then(key);
                     let names = named(names, key.clone());
-                    if BARE.contains(&key.as_str()) {
+                    if key == "when"
+                        && let Some(rule) = value.rule()
+                    {
+                        self.push(&at, &names, rule, place, Status::Stated);
+                    } else if BARE.contains(&key.as_str()) {
                         self.bare(&at, &names, value, place);
                     }
                     self.node(&at, &names, value, place);

@@ -120,6 +120,9 @@ pub struct AlertRule {
     /// How soon a person responds.
     #[serde(default)]
     pub response: Option<Figure<Duration>>,
+    /// The section it is from.
+    #[serde(rename = "where", default)]
+    pub place: Option<String>,
 }
 
 /// A plain count.

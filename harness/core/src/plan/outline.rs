@@ -114,6 +114,7 @@ fn inline(node: &Node) -> Option<String> {
                 Some(status) => format!("{value} ({status})"),
             })
         }
+        Node::Map(_) if node.rule().is_some() => node.rule(),
         // A threshold names the kind of its figure, a probe what it asks: one key, one value.
         Node::Map(entries) => match entries.as_slice() {
             [(key, value)] if value.is_figure() || matches!(value, Node::Text(_)) => match inline(value) {

@@ -4,8 +4,9 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
-use super::Plan;
+use super::{Plan, When};
 
 /// A value of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +52,27 @@ impl Node {
     /// Whether this is a figure: nothing else has both a place and a status.
     pub(crate) fn is_figure(&self) -> bool {
         self.get("where").is_some() && self.get("status").is_some()
+    }
+
+    /// A rule of the calendar in words; `None` for anything else.
+    pub(crate) fn rule(&self) -> Option<String> {
+        match self {
+            Node::Map(entries) if !entries.is_empty() => {}
+            _ => return None,
+        }
+        let when: When = serde_json::from_value(self.json()).ok()?;
+        when.rule().ok().map(|rule| rule.to_string())
+    }
+
+    fn json(&self) -> Value {
+        match self {
+            Node::Nothing => Value::Null,
+            Node::Flag(flag) => (*flag).into(),
+            Node::Number(number) => (*number).into(),
+            Node::Text(text) => text.as_str().into(),
+            Node::List(items) => items.iter().map(Node::json).collect(),
+            Node::Map(entries) => entries.iter().map(|(key, value)| (key.clone(), value.json())).collect(),
+        }
     }
 
     /// Whether there is anything in it.

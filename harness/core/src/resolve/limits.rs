@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
-use crate::scenario::{Detector, FaultKind};
+use crate::scenario::{DataHarm, Detector, FaultKind};
 use crate::stamp::{Nanos, SECOND};
 use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
@@ -110,8 +110,14 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
                     Some(Service::Application(_)) | None => &["application_failing"],
                 }
             }
-            FaultKind::SpoilData { .. } => &["rows_missing", "application_failing"],
-            FaultKind::SpoilObjects { .. } => &["application_failing"],
+            FaultKind::SpoilData { how, .. } => match how {
+                DataHarm::Delete | DataHarm::Drop | DataHarm::Truncate => &["rows_missing", "application_failing"],
+                DataHarm::SkewIndex => &["data_corruption", "application_failing"],
+                // As many rows as before, every page sound, every request answered: only who reads the content notices.
+                DataHarm::WrongUpdate | DataHarm::Encrypt | DataHarm::BadMigration => return None,
+            },
+            // No check of a plan reads objects and compares them with their rows.
+            FaultKind::SpoilObjects { .. } => return None,
         },
     };
     Some(kinds.iter().map(|kind| (*kind).to_owned()).collect())

@@ -69,6 +69,11 @@ pub(super) fn assumptions(drill: &Drill) -> Vec<String> {
             }
         }
     }
+    if let Some(after) = drill.striking().and_then(|fault| fault.reported_after) {
+        list.push(format!(
+            "time until a person reports what no alert tells: {after} of plan time, from the scenario"
+        ));
+    }
     if drill.scenario.backup.wal.is_some()
         && !drill.archive_timeout_given
         && let Some(timeout) = drill.scenario.backup.wal.as_ref().and_then(|wal| wal.archive_timeout)

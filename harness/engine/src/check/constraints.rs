@@ -6,7 +6,8 @@ use tokio_postgres::Client;
 
 use super::{Checked, USER_TABLES, answered, said, without_indexes};
 
-/// For every constraint and NOT NULL column of the application's tables: its name and a query that counts the rows which break it.
+/// For every constraint, NOT NULL column and owned sequence of the application's tables: its name and a query that counts
+/// what breaks it.
 const CONSTRAINTS: &str = r#"
 SELECT format('%s on %s', con.conname, con.conrelid::regclass),
        format('SELECT count(*) FROM ONLY %s AS c WHERE NOT (%s)', con.conrelid::regclass,
@@ -41,6 +42,16 @@ SELECT format('NOT NULL of %s.%I', a.attrelid::regclass, a.attname),
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
  WHERE a.attnotnull AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r'
    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
+UNION ALL
+SELECT format('%s is not behind %s.%I', q.oid::regclass, t.oid::regclass, a.attname),
+       format('SELECT (coalesce((SELECT max(%I) FROM ONLY %s), 0) > (SELECT last_value FROM %s))::int::bigint',
+              a.attname, t.oid::regclass, q.oid::regclass)
+  FROM pg_depend d JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+  JOIN pg_sequence s ON s.seqrelid = q.oid AND s.seqincrement > 0
+  JOIN pg_class t ON t.oid = d.refobjid AND t.relkind = 'r' JOIN pg_namespace n ON n.oid = t.relnamespace
+  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = d.refobjsubid
+ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+   AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY 1"#;
 
 /// A rule of the business that no constraint states: a query that counts what breaks it.

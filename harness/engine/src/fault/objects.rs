@@ -30,6 +30,8 @@ pub struct ObjectFault {
     database: Arc<Postgres>,
     /// Rows whose objects were hit: key and name of the object.
     hit: Mutex<Vec<(i64, String)>>,
+    /// Objects that an earlier run hit.
+    recalled: Vec<String>,
 }
 
 /// How many rows point at a spoiled object, and what was seen.
@@ -60,6 +62,7 @@ impl ObjectFault {
             bucket,
             database,
             hit: Mutex::default(),
+            recalled: Vec::new(),
         }
     }
 
@@ -88,10 +91,14 @@ impl ObjectFault {
         let least = if self.how == ObjectHarm::Older { 2 } else { 1 };
         let sql = format!(
             "SELECT key, object FROM files WHERE key >= 0 AND version >= {least} \
-             ORDER BY hashint8extended(key, '{seed}'::bigint), key LIMIT {}",
+             ORDER BY object = ANY ($1) DESC, hashint8extended(key, '{seed}'::bigint), key LIMIT {}",
             self.count
         );
-        let rows = client.query(&sql, &[]).await.map_err(|error| said(&error))?;
+        // Those of an earlier run come first; a row that came to point at another object since is no longer one of them.
+        let rows = client
+            .query(&sql, &[&self.recalled])
+            .await
+            .map_err(|error| said(&error))?;
         let hit: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         if hit.len() < 2 {
             return Err(format!(
@@ -222,11 +229,19 @@ impl Fault for ObjectFault {
             ("harm".into(), harm.into()),
             ("count".into(), self.count.to_string()),
         ]);
-        let names: Vec<String> = self.hit().into_iter().take(20).map(|(_, name)| name).collect();
+        let names: Vec<String> = self.hit().into_iter().map(|(_, name)| name).collect();
         if !names.is_empty() {
             detail.insert("objects".into(), names.join(" "));
         }
         detail
+    }
+
+    fn recall(&mut self, recorded: &BTreeMap<String, String>) -> Vec<String> {
+        let Some(objects) = recorded.get("objects") else {
+            return Vec::new();
+        };
+        self.recalled = objects.split(' ').map(str::to_owned).collect();
+        vec!["objects".to_owned()]
     }
 
     async fn inject(&self) -> Result<(), FaultError> {

@@ -120,3 +120,28 @@ fn dumps_every_six_hours_miss_an_rpo_of_fifteen_minutes() {
 fn the_same_plan_with_wal_shipped_holds() {
     drill("samia-tarot/database-failure-as-written:wal-shipped");
 }
+
+#[test]
+fn a_wrong_update_is_recovered_to_just_before_it() {
+    drill("samia-tarot-failover/wrong-update");
+}
+
+#[test]
+fn a_wrong_update_replayed_to_the_end_fails() {
+    drill("samia-tarot-failover/wrong-update:replay-to-the-end");
+}
+
+#[test]
+fn a_wrong_update_that_is_reported_late_costs_more_than_the_rpo() {
+    drill("samia-tarot-failover/wrong-update:reported-late");
+}
+
+#[test]
+fn lost_objects_come_back_from_the_copy_of_files() {
+    drill("samia-tarot/object-lost");
+}
+
+#[test]
+fn lost_objects_that_nobody_restores_fail() {
+    drill("samia-tarot/object-lost:not-restored");
+}

@@ -4,3 +4,5 @@ mod command;
 mod drills;
 mod environment;
 mod faults;
+mod liars;
+mod spoiled;

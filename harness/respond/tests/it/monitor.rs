@@ -51,6 +51,7 @@ fn rule(check: &str, kind: &str, failures: u32) -> AlertRule {
         lasting: None,
         severity: None,
         response: None,
+        place: None,
     }
 }
 

@@ -6,6 +6,8 @@ mod definitions;
 mod detection;
 mod integrity;
 mod laws;
+mod liars;
+mod remedy;
 mod restoration;
 mod rpo;
 mod rto;
