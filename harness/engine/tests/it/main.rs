@@ -5,4 +5,5 @@ mod drills;
 mod environment;
 mod faults;
 mod liars;
+mod reproduce;
 mod spoiled;
