@@ -11,6 +11,8 @@ use crate::scenario::Scenario;
 use crate::terms::Terms;
 
 mod altered;
+mod criteria;
+mod damage;
 mod doubts;
 mod drill;
 mod limits;

@@ -52,6 +52,10 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/database-failure.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/gameday-database-corruption",
+        "scenarios/samia-tarot-failover/gameday-database-corruption.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/network-partition",
         "scenarios/samia-tarot-failover/network-partition.yaml"
     ),
@@ -64,6 +68,10 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot/database-failure-as-written.yaml"
     ),
     shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
+    shipped!(
+        "samia-tarot/newest-backup-corrupt",
+        "scenarios/samia-tarot/newest-backup-corrupt.yaml"
+    ),
 ];
 
 /// A scenario with its plan, both as their files say.

@@ -90,6 +90,7 @@ impl Stage {
                     let settings = service.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
                     let options = PostgresOptions {
                         settings,
+                        data_checksums: service.data_checksums,
                         ..PostgresOptions::default()
                     };
                     let host = stage.local.postgres(name, options)?;

@@ -54,6 +54,14 @@ pub trait Files: Send + Sync {
     async fn sync(&self, path: &Path) -> Result<()>;
     /// Whether there is such a path.
     async fn exists(&self, path: &Path) -> Result<bool>;
+    /// Bytes of a file; none where there is no such file.
+    async fn size(&self, path: &Path) -> Result<Option<u64>>;
+    /// Cuts a file that exists to this many bytes; one that is shorter stays as it is.
+    async fn cut(&self, path: &Path, bytes: u64) -> Result<()>;
+    /// Writes a whole file where there is none, with the owner of the directory it lies in and for that owner alone.
+    async fn create(&self, path: &Path, bytes: &[u8]) -> Result<()>;
+    /// Names of the files and directories in a directory, sorted; at most 100,000.
+    async fn list(&self, path: &Path) -> Result<Vec<String>>;
 }
 
 /// A command to run where a service lives.

@@ -7,6 +7,7 @@ mod mode;
 mod release;
 mod repoint;
 mod restore;
+mod salvage;
 mod ship;
 mod start;
 mod validate;
@@ -87,6 +88,20 @@ pub enum ActionError {
         /// Which.
         service: String,
     },
+    /// A server that still runs would go on writing what is being taken from it.
+    #[error("service `{service}` is not down: it would go on writing WAL; fence it first")]
+    StillUp {
+        /// Which.
+        service: String,
+    },
+    /// Every backup that could be used was found damaged.
+    #[error("none of the {tried} newest backups that were read through is whole: {found}")]
+    NoneWhole {
+        /// How many were read.
+        tried: usize,
+        /// What is wrong with them.
+        found: String,
+    },
     /// The service or the machine said no.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -129,7 +144,13 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
         Action::Hold { tiers } => hold::perform(team, tiers).await,
         Action::Release { tiers } => release::perform(team, tiers, waiting).await,
         Action::Fence { service } => fence::perform(team, service).await,
-        Action::Restore { into, from, target } => restore::perform(team, into, *from, target, waiting).await,
+        Action::Restore {
+            into,
+            from,
+            target,
+            backup,
+        } => restore::perform(team, into, *from, target, *backup, waiting).await,
+        Action::SalvageWal { from } => salvage::perform(team, from, waiting).await,
         Action::ShipWal { service } => ship::perform(team, service, waiting).await,
         Action::RestoreFiles { into } => files::perform(team, into, waiting).await,
         Action::Start { service } => start::perform(team, service).await,
@@ -184,6 +205,10 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
             need(team.bucket(into).err());
             need(team.backups().err());
         }
+        Action::SalvageWal { from } => {
+            need(team.database(from).err());
+            need(team.backups().err());
+        }
         Action::Repoint {
             application,
             database,
@@ -221,6 +246,7 @@ pub(crate) fn words(action: &Action) -> String {
         Action::Release { tiers } => format!("release {}", levels(tiers)),
         Action::Fence { service } => format!("fence {service}"),
         Action::Restore { into, from, .. } => format!("restore {} into {into}", restore::source(*from)),
+        Action::SalvageWal { from } => format!("salvage the WAL of {from}"),
         Action::ShipWal { service } => format!("ship the WAL of {service}"),
         Action::RestoreFiles { into } => format!("restore the newest copy of files into {into}"),
         Action::Start { service } => format!("start {service}"),

@@ -5,6 +5,7 @@
 
 mod action;
 pub mod alert;
+pub mod amcheck;
 pub mod application;
 pub mod catalogue;
 pub mod clock;

@@ -9,6 +9,7 @@ mod bounds;
 mod calendar;
 pub mod classify;
 mod course;
+mod criteria;
 mod declared;
 mod detection;
 pub mod duration;
@@ -99,12 +100,15 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(service::tiers(&facts, &tiers));
     findings.extend(service::order(&facts, &tiers));
     findings.extend(detection::finding(&facts, &mut about_plan));
+    findings.extend(criteria::dwell(&facts));
     findings.push(service::recovery(&facts, &overall));
+    findings.extend(criteria::findings(&facts, &classified, operations));
     findings.extend(integrity);
     findings.extend(revenant::findings(&facts, operations));
     findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
+    about_plan.extend(terms.about_plan.iter().cloned());
     if !spoiled.is_empty() {
         findings.iter_mut().for_each(spoil);
     }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
-use crate::scenario::{DataHarm, Detector, FaultKind};
+use crate::scenario::{DataHarm, Detector, FaultKind, PageDamage};
 use crate::stamp::{Nanos, SECOND};
 use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
 use super::drill::Drill;
-use super::{moving, scope, tiers};
+use super::{criteria, moving, scope, tiers};
 
 /// Integrity checks that must pass where the scenario does not name its own.
 pub const DEFAULT_CHECKS: [&str; 5] = ["page_checksums", "amcheck", "constraints", "static_tables", "journey"];
@@ -103,6 +103,22 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
                     Some(Service::Application(_)) | None => &["application_failing"],
                 }
             }
+            // Such pages fit their checksums: what is missing is known to nobody. And WAL is read when it is needed.
+            FaultKind::DamagePages {
+                how: PageDamage::Zeroed | PageDamage::Stale,
+                ..
+            }
+            | FaultKind::DamageWal { .. } => return None,
+            FaultKind::DamagePages { .. } => &["data_corruption", "queries_failing", "application_failing"],
+            FaultKind::TruncateRelation { .. }
+            | FaultKind::RemoveRelation { .. }
+            | FaultKind::DamageControlFile { .. } => &[
+                "data_corruption",
+                "queries_failing",
+                "application_failing",
+                "database_unreachable",
+            ],
+            FaultKind::DamageBackup { .. } => &["backup_corrupt"],
             FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
                 match drill.scenario.services.get(&link[1]) {
                     Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
@@ -171,7 +187,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
     let limits = rto(drill);
     let rto = (!limits.is_empty()).then(|| RtoTerm {
         limits,
-        from: disaster.map(|disaster| disaster.rto_from).unwrap_or_default(),
+        from: disaster.and_then(|disaster| disaster.rto_from).unwrap_or_default(),
         until: disaster.map(|disaster| disaster.rto_until).unwrap_or_default(),
     });
     let thresholds = thresholds(drill);
@@ -207,6 +223,9 @@ pub(super) fn terms(drill: &Drill) -> Terms {
             .availability
             .iter()
             .find_map(|figure| Some((figure.value()?.ppm, figure.source()))),
+        criteria: criteria::terms(drill),
+        latent: drill.striking().is_some_and(|fault| fault.inject.is_latent()),
+        about_plan: criteria::contradictions(drill),
         assumptions: scope::assumptions(drill),
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),

@@ -91,6 +91,13 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             FaultKind::Kill { service } => ("kill", service),
             FaultKind::Pause { service } => ("pause", service),
             FaultKind::LoseData { service } => ("lose_data", service),
+            FaultKind::DamagePages { service, .. } => ("damage_pages", service),
+            FaultKind::TruncateRelation { service, .. } => ("truncate_relation", service),
+            FaultKind::RemoveRelation { service, .. } => ("remove_relation", service),
+            FaultKind::DamageControlFile { service } => ("damage_control_file", service),
+            FaultKind::DamageWal { service, .. } => ("damage_wal", service),
+            // It never strikes: told where it stands.
+            FaultKind::DamageBackup { .. } => continue,
             FaultKind::SpoilData { service, .. } => ("spoil_data", service),
             FaultKind::SpoilObjects { service, .. } => ("spoil_objects", service),
             FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {

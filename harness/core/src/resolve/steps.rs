@@ -118,7 +118,19 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
         Action::Start { service: name } => {
             service(found, drill, at.then("start").then("service"), name, None);
         }
-        Action::Restore { into, from, target } => {
+        Action::SalvageWal { from } => {
+            let at = at.then("salvage_wal").then("from");
+            service(found, drill, at.clone(), from, Some("postgres"));
+            if drill.scenario.backup.wal.is_none() {
+                found.push(Mistake::new(
+                    at,
+                    "there is no archive of WAL that it could be brought into",
+                    "no WAL is shipped",
+                    "add `wal: { archive_timeout: 1 min }` to `backup`, or take this step out",
+                ));
+            }
+        }
+        Action::Restore { into, from, target, .. } => {
             let at = at.then("restore");
             service(found, drill, at.then("into"), into, Some("postgres"));
             let backup = &drill.scenario.backup;

@@ -60,6 +60,14 @@ pub enum Action {
         /// How far.
         #[serde(default)]
         target: TargetRule,
+        /// Which backup of that kind.
+        #[serde(default)]
+        backup: BackupRule,
+    },
+    /// Bring the WAL that a fenced server has not archived into the archive, from its disk.
+    SalvageWal {
+        /// Which Postgres service.
+        from: String,
     },
     /// Close the segment of WAL that a running Postgres writes, and wait until the archive holds it.
     ShipWal {
@@ -109,6 +117,17 @@ pub enum RestoreFrom {
     BaseAndWal,
     /// The last dump.
     Dump,
+}
+
+/// Which backup a restore is made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupRule {
+    /// The newest that is complete, unseen.
+    #[default]
+    Newest,
+    /// The newest that is found whole when it is read through, as far back as need be.
+    NewestVerified,
 }
 
 /// The rule that chooses the recovery target; recorded with its inputs before the restore starts.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use firedrill_app::STATIC_TABLES;
 use firedrill_backup::{BaseBackupOptions, Database, Repository};
 use firedrill_core::event::{Class, DelayKind, Event, Role};
+use firedrill_core::plan::ProbeKind;
 use firedrill_core::resolve::SAMPLE_SERVICES;
-use firedrill_core::scenario::{Route, Service};
+use firedrill_core::scenario::{ConditionTime, Route, Service};
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND, Stamp};
 use firedrill_environment::{Connection, Lifecycle};
 use firedrill_load::{
@@ -44,11 +45,11 @@ impl Drill {
         self.begin_archive_watch().await?;
         self.load_data().await?;
         self.take_first_backups().await?;
-        self.build_faults()?;
+        self.build_faults().await?;
         self.ramp(Ramp::Before).await?;
         self.gather_team().await?;
         self.begin_load().await?;
-        self.inject_conditions().await
+        self.inject_conditions(ConditionTime::Prepare).await
     }
 
     /// The component that the drill is about, and the service that holds it when the drill begins.
@@ -333,13 +334,29 @@ impl Drill {
             Some(store) => Some(Repository::open(&stage.repository(store, None, "")?)?),
             None => None,
         };
+        let logs = BTreeMap::from([(self.component.clone(), stage.database(&self.database)?.log())]);
         let endpoints = MonitorEndpoints {
             application: stage.address(MONITOR, &scenario.load.application, Route::Primary)?,
             databases,
+            logs,
             backups: backups.clone(),
             requests: MonitorEndpoints::requests_of(scenario.load.rates.keys().map(String::as_str)),
         };
-        let spec = MonitorSpec::of(&self.script.plan.monitoring, 1);
+        let spec = MonitorSpec::of(&self.script.plan.monitoring, 1).without(&scenario.monitor_without);
+        if spec
+            .checks
+            .values()
+            .any(|check| matches!(check.probe, ProbeKind::Amcheck(_)))
+        {
+            // As a team that runs amcheck would have installed it.
+            let client = self.session(&self.database).await?;
+            client
+                .batch_execute("CREATE EXTENSION IF NOT EXISTS amcheck")
+                .await
+                .map_err(DrillError::database(
+                    "installing the extension amcheck, which the plan's monitor uses",
+                ))?;
+        }
         let monitor = Arc::new(Monitor::start(&spec, &endpoints, Arc::clone(&observer))?);
 
         let recorder = self.recorder.clone();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firedrill_core::event::Event;
-use firedrill_core::scenario::Strike;
+use firedrill_core::scenario::{ConditionTime, Strike};
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND};
 use firedrill_load::now;
 
@@ -13,6 +13,8 @@ use crate::strike;
 
 /// So long before it is due the strike is settled.
 const PLANNED_AHEAD: Nanos = 40 * MILLISECOND;
+/// So long before it is due the conditions are injected that wait for it.
+const CONDITIONS_AHEAD: Nanos = 800 * MILLISECOND;
 /// A strike that was put off for this long, since restorable points kept coming, comes all the same.
 const STRIKE_DELAY_MAX: Nanos = 60 * SECOND;
 /// Longer than any steady state of a drill: beyond it something is wrong with the scenario's figures.
@@ -63,9 +65,10 @@ impl Drill {
 
     /// Waits until the strike is due. It is planned anew with every restorable point that completes on the way, so that
     /// a late one does not put the strike just behind it.
-    async fn wait_for_strike(&self, not_before: Nanos) -> Result<strike::Planned, DrillError> {
+    async fn wait_for_strike(&mut self, not_before: Nanos) -> Result<strike::Planned, DrillError> {
         self.watch_until(not_before - SECOND).await?;
         let draw = self.script.seed.rotate_left(17) ^ 0x9E37_79B9_7F4A_7C15;
+        let mut conditions_due = true;
         loop {
             self.still_recording()?;
             let backups = strike::Backups {
@@ -85,6 +88,11 @@ impl Drill {
                 self.scale(),
                 draw,
             );
+            if conditions_due && planned.at - now() <= CONDITIONS_AHEAD {
+                conditions_due = false;
+                self.inject_conditions(ConditionTime::BeforeStrike).await?;
+                continue;
+            }
             if planned.at - now() <= PLANNED_AHEAD || now() > not_before + STRIKE_DELAY_MAX {
                 return Ok(planned);
             }

@@ -102,6 +102,36 @@ fn database_failure_with_a_procedure_that_does_nothing_fails() {
 }
 
 #[test]
+fn damaged_pages_under_traffic_cost_nothing_where_all_the_wal_is_replayed() {
+    drill("samia-tarot-failover/gameday-database-corruption");
+}
+
+#[test]
+fn going_back_to_before_damaged_pages_throws_good_data_away() {
+    drill("samia-tarot-failover/gameday-database-corruption:back-to-before-the-damage");
+}
+
+#[test]
+fn without_checksums_and_amcheck_nobody_notices_damaged_pages() {
+    drill("samia-tarot-failover/gameday-database-corruption:nobody-looks");
+}
+
+#[test]
+fn a_damaged_newest_backup_costs_what_the_one_before_it_lacks() {
+    drill("samia-tarot/newest-backup-corrupt");
+}
+
+#[test]
+fn a_damaged_newest_backup_that_is_trusted_recovers_nothing() {
+    drill("samia-tarot/newest-backup-corrupt:trusts-the-newest");
+}
+
+#[test]
+fn a_damaged_newest_base_backup_costs_nothing_where_wal_is_shipped() {
+    drill("samia-tarot/newest-backup-corrupt:wal-shipped");
+}
+
+#[test]
 fn network_partition_holds() {
     drill("samia-tarot-failover/network-partition");
 }

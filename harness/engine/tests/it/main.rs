@@ -5,5 +5,7 @@ mod drills;
 mod environment;
 mod faults;
 mod liars;
+mod pipelines;
 mod reproduce;
 mod spoiled;
+mod suites;

@@ -207,6 +207,22 @@ macro_rules! capabilities_of_a_program {
             async fn exists(&self, path: &Path) -> Result<bool> {
                 files::exists(files::within(&self.program.service.data(), path)?).await
             }
+
+            async fn size(&self, path: &Path) -> Result<Option<u64>> {
+                files::size(files::within(&self.program.service.data(), path)?).await
+            }
+
+            async fn cut(&self, path: &Path, bytes: u64) -> Result<()> {
+                files::cut(files::within(&self.program.service.data(), path)?, bytes).await
+            }
+
+            async fn create(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+                files::create(files::within(&self.program.service.data(), path)?, bytes.to_vec()).await
+            }
+
+            async fn list(&self, path: &Path) -> Result<Vec<String>> {
+                files::list(files::within(&self.program.service.data(), path)?).await
+            }
         }
 
         #[async_trait]

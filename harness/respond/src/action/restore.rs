@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use firedrill_backup::{BackupKind, BackupRecord, Database, RecoveryTarget, parse_lsn};
 use firedrill_core::event::Point;
-use firedrill_core::scenario::{RestoreFrom, TargetRule};
+use firedrill_core::scenario::{BackupRule, RestoreFrom, TargetRule};
 use firedrill_core::{Event, Stamp};
 use firedrill_environment::State;
 use tokio::time::sleep;
@@ -22,12 +22,15 @@ use crate::figure;
 use crate::team::{Backups, Team};
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// No more backups are read through before giving up.
+const VERIFIED_MAX: usize = 20;
 
 pub(super) async fn perform(
     team: &Team,
     into: &str,
     from: RestoreFrom,
     rule: &TargetRule,
+    which: BackupRule,
     waiting: &Waiting,
 ) -> Result<String, ActionError> {
     let host = team.database(into)?;
@@ -36,7 +39,7 @@ pub(super) async fn perform(
         return Err(ActionError::NotDown { service: into.into() });
     }
     waiting.on("the catalogue of backups, and the search for the target");
-    let choice = choose(team, backups, from, rule).await?;
+    let choice = choose(team, backups, from, rule, which, waiting).await?;
     team.observer.observed(
         instant(),
         Event::RecoveryTarget {
@@ -100,6 +103,9 @@ pub(super) async fn perform(
     if let (Some(monitor), Ok(connection)) = (&team.monitor, host.connection()) {
         // As the team's own runbook has it: the monitor watches the database that now counts.
         monitor.watch_database(component, &connection);
+        if let Some(log) = host.log() {
+            monitor.watch_log(component, &log);
+        }
     }
     let point = match point {
         Point::Lsn(lsn) => format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff),
@@ -127,7 +133,14 @@ pub(super) struct Choice {
     pub(super) value: String,
 }
 
-async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &TargetRule) -> Result<Choice, ActionError> {
+async fn choose(
+    team: &Team,
+    backups: &Backups,
+    from: RestoreFrom,
+    rule: &TargetRule,
+    which: BackupRule,
+    waiting: &Waiting,
+) -> Result<Choice, ActionError> {
     let catalogue = Catalogue::read(&backups.repository).await?;
     let mut inputs = catalogue.figures();
     let (kind, wanted) = match from {
@@ -166,7 +179,16 @@ async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &Target
         },
         found: found(),
     })?;
-    let backup = backup.clone();
+    let backup = match which {
+        BackupRule::Newest => backup.clone(),
+        BackupRule::NewestVerified => {
+            let candidates =
+                catalogue.backups.iter().rev().filter(|backup| {
+                    backup.kind == kind && before.is_none_or(|before| backup.completed_unix_ms < before)
+                });
+            newest_whole(backups, candidates, &mut inputs, waiting).await?
+        }
+    };
     inputs.insert("backup".into(), backup.id.clone());
     inputs.insert("backup_completed".into(), clock::utc(backup.completed_unix_ms));
     if let Some(lsn) = &backup.stop_lsn {
@@ -200,6 +222,38 @@ async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &Target
         rule,
         inputs,
         value,
+    })
+}
+
+/// The newest backup that is found whole when it is read through as a restore would; those that are not go into the
+/// record of the decision.
+async fn newest_whole(
+    backups: &Backups,
+    candidates: impl Iterator<Item = &BackupRecord>,
+    inputs: &mut BTreeMap<String, String>,
+    waiting: &Waiting,
+) -> Result<BackupRecord, ActionError> {
+    let mut damaged = Vec::new();
+    for backup in candidates.take(VERIFIED_MAX) {
+        waiting.on(format!("the backup {} to be read through", backup.id));
+        let verified = backups.repository.verify(&backup.id).await?;
+        if verified.is_good() {
+            inputs.insert(
+                "verified".into(),
+                format!("{}: {} bytes read, whole", backup.id, verified.bytes),
+            );
+            return Ok(backup.clone());
+        }
+        let problem = verified.problems.first().map_or("it holds nothing", String::as_str);
+        damaged.push(format!("{}: {problem}", backup.id));
+        inputs.insert(
+            format!("damaged_{}", damaged.len()),
+            format!("{}: {problem}", backup.id),
+        );
+    }
+    Err(ActionError::NoneWhole {
+        tried: damaged.len(),
+        found: damaged.join("; "),
     })
 }
 
