@@ -283,15 +283,15 @@ fn build(
 }
 
 fn of_service(stage: &Stage, name: &str, service: &str, harm: service::Harm) -> Result<Box<dyn Fault>, DrillError> {
-    let (lifecycle, files): (Arc<dyn Lifecycle>, Arc<dyn Files>) = if let Ok(host) = stage.database(service) {
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+    // Only a database's files tell whether there is a cluster to start again: others start with what they have.
+    let (lifecycle, files): (Arc<dyn Lifecycle>, Option<Arc<dyn Files>>) = if let Ok(host) = stage.database(service) {
+        (Arc::clone(host) as _, Some(Arc::clone(host) as _))
     } else if let Ok(host) = stage.store(service) {
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+        (Arc::clone(host) as _, None)
     } else {
-        let host = stage.application(service)?;
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+        (Arc::clone(stage.application(service)?) as _, None)
     };
-    Ok(Box::new(ServiceFault::new(name, service, harm, lifecycle, Some(files))))
+    Ok(Box::new(ServiceFault::new(name, service, harm, lifecycle, files)))
 }
 
 fn of_link(stage: &Stage, name: &str, between: &[String; 2], harm: link::Harm) -> Result<Box<dyn Fault>, DrillError> {

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn firedrill(arguments: &[&str]) -> Output {
+pub(crate) fn firedrill(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_firedrill"))
         .args(arguments)
         .env_remove("GITHUB_STEP_SUMMARY")
@@ -18,7 +18,7 @@ fn firedrill(arguments: &[&str]) -> Output {
         .expect("the binary starts")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!(
         "{}\n{}",
         String::from_utf8_lossy(&output.stdout),
@@ -37,7 +37,7 @@ fn run(scenario: &str, folder: &Path) -> (Output, PathBuf) {
     (output, directory.clone())
 }
 
-fn runs(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn runs(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder)
         .into_iter()
         .flatten()

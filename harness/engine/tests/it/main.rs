@@ -7,5 +7,6 @@ mod faults;
 mod liars;
 mod own;
 mod pipelines;
+mod reproduce;
 mod spoiled;
 mod suites;
