@@ -177,10 +177,14 @@ catalogue! {
             ),
             (
                 "delete",
-                "{ spoil_data: { service: database, table: bookings, how: delete, share: 50 % } }",
+                // A plan could have its rows counted; no check here does, so that nobody notices in this environment.
+                "{ spoil_data: { service: database, table: bookings, how: delete, share: 50 % } }\n    detector: none",
             ),
             ("drop", "{ spoil_data: { service: database, table: bookings, how: drop } }"),
-            ("truncate", "{ spoil_data: { service: database, table: bookings, how: truncate } }"),
+            (
+                "truncate",
+                "{ spoil_data: { service: database, table: bookings, how: truncate } }\n    detector: none",
+            ),
             (
                 "bad migration",
                 "{ spoil_data: { service: database, table: bookings, how: bad_migration } }",
