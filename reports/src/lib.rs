@@ -10,6 +10,7 @@ mod junit;
 mod markdown;
 mod plain;
 mod repeated;
+mod suite;
 mod text;
 
 use firedrill_core::evidence::RunInputs;
@@ -21,6 +22,7 @@ pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use repeated::{Repeat, Repeated};
+pub use suite::{suite_html, suite_junit, suite_markdown, suite_text};
 pub use text::text;
 
 /// A duration as people read it; nanoseconds.

@@ -106,7 +106,8 @@ pub fn markdown(report: &Report<'_>) -> String {
     out
 }
 
-fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = String>) {
+/// A list that is folded away.
+pub(crate) fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.collect();
     if items.is_empty() {
         return;

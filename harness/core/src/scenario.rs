@@ -34,6 +34,12 @@ pub struct Scenario {
     pub disaster: String,
     /// What happens, in a sentence or two.
     pub summary: String,
+    /// Drills that the plan demands (each by its `what`) and that a run of this one is.
+    #[serde(default)]
+    pub duties: Vec<String>,
+    /// Suites that it belongs to besides those that its duties put it in.
+    #[serde(default)]
+    pub suites: Vec<crate::calendar::Cadence>,
     /// Plan seconds per drill second while the calendar sets the pace.
     #[serde(default = "one")]
     pub calendar_scale: u32,
@@ -70,6 +76,9 @@ pub struct Scenario {
     /// What this drill does not cover.
     #[serde(default)]
     pub not_covered: Vec<String>,
+    /// Findings of `firedrill plan lint` on the plan that this drill proves: `RULE`, or `RULE/ABOUT`.
+    #[serde(default)]
+    pub proves: Vec<String>,
     /// What a run must end with; CI holds it to this.
     pub expect: Expectation,
     /// Sabotaged (or mended) variants, run as `PLAN/SCENARIO:TWIN`.

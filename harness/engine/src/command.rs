@@ -1,17 +1,21 @@
 //! The commands, one file each; this one maps what they end with to exit codes.
 
+pub mod backup;
 pub mod clean;
 pub mod doctor;
 pub mod fault;
 pub mod history;
 pub mod init;
 pub mod judge;
+pub mod kpis;
 pub mod man;
 pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
+pub mod suite;
 
 use std::process::ExitCode;
 
@@ -66,8 +70,12 @@ pub fn main() -> ExitCode {
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Suite(suite) => suite::suite(suite, &cli),
+        Command::Schedule(schedule) => schedule::schedule(schedule, &cli),
+        Command::Kpis(kpis) => kpis::kpis(kpis, &cli),
         Command::Fault(command) => fault::run(command, &cli),
         Command::Init(init) => init::run(init),
+        Command::Backup(command) => backup::run(command, &cli),
         Command::Doctor(doctor) => doctor::doctor(doctor, &cli),
         Command::Clean(clean) => clean::clean(clean, &cli),
         Command::History(history) => history::history(history),
@@ -99,7 +107,7 @@ pub(crate) fn text_or_json(cli: &Cli, command: &str) -> Result<bool, Failure> {
     match cli.format {
         Format::Text => Ok(false),
         Format::Json => Ok(true),
-        Format::Markdown | Format::Junit | Format::Html => Err(Failure::Input(miette::miette!(
+        Format::Markdown | Format::Junit | Format::Html | Format::Sarif => Err(Failure::Input(miette::miette!(
             help = "expected `--format text` or `--format json`",
             "`{command}` does not print {}",
             format!("{:?}", cli.format).to_lowercase()

@@ -1,7 +1,7 @@
 //! What an operations team has at hand while it recovers: services, applications, backups, alerts. No faults.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use firedrill_backup::{BucketConfig, Database, RelationFile, Repository};
@@ -52,18 +52,7 @@ pub struct Backups {
 impl Backups {
     /// `restore_command`, quoted for the shell that Postgres runs it by.
     pub(crate) fn restore_command(&self) -> String {
-        // A per cent sign is Postgres's own escape in this setting.
-        let quoted = |path: &Path| {
-            format!(
-                "'{}'",
-                path.display().to_string().replace('\'', "'\\''").replace('%', "%%")
-            )
-        };
-        format!(
-            "{} wal-fetch --config {} %f %p",
-            quoted(&self.program),
-            quoted(&self.config_file)
-        )
+        firedrill_backup::restore_command(&self.program, &self.config_file)
     }
 }
 

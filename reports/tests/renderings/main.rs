@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod sample;
+mod suite;
 
 use firedrill_core::verdict::{Finding, Outcome};
 use sample::Sample;

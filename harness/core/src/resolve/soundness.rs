@@ -24,6 +24,7 @@ pub(super) const CLIENTS: &str = "clients";
 pub(super) fn mistakes(drill: &Drill) -> Vec<Mistake> {
     let mut found = Vec::new();
     names(drill, &mut found);
+    duties(drill, &mut found);
     services(drill, &mut found);
     loopholes::mistakes(drill, &mut found);
     load(drill, &mut found);
@@ -35,6 +36,17 @@ pub(super) fn mistakes(drill: &Drill) -> Vec<Mistake> {
     strike(drill, &mut found);
     expectation(drill, &mut found);
     found
+}
+
+/// A drill keeps only duties that its plan has; it can be run all the same.
+fn duties(drill: &Drill, found: &mut Vec<Mistake>) {
+    for (index, duty) in drill.scenario.duties.iter().enumerate() {
+        if !drill.plan.drills.iter().any(|known| known.what == *duty) {
+            let known = drill.plan.drills.iter().map(|known| known.what.as_str());
+            let at = Place::of("duties").then(index);
+            found.push(Mistake::unknown(at, "drill of the plan", duty, known).warning());
+        }
+    }
 }
 
 /// A duration in nanoseconds, or a mistake at its place.

@@ -107,3 +107,60 @@ fn the_plan_and_scenario_that_init_writes_are_sound_and_are_not_overwritten() {
     let again = firedrill(&["init", &path]);
     assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
 }
+
+#[test]
+fn lint_finds_what_a_plan_cannot_keep_and_names_the_drill_that_proves_it() {
+    let lint = firedrill(&["plan", "lint", "samia-tarot", "--as-of", "2026-12-07"]);
+    assert_eq!(lint.status.code(), Some(1), "{}", stderr(&lint));
+    for part in [
+        "backup-rarer-than-rpo (error)",
+        "fixtures/plans/samia-tarot.yaml:",
+        "firedrill run samia-tarot/database-failure-as-written",
+        "as of 2026-12-07",
+    ] {
+        assert!(stdout(&lint).contains(part), "{part} is missing in\n{}", stdout(&lint));
+    }
+    let sarif = firedrill(&[
+        "plan",
+        "lint",
+        "samia-tarot",
+        "samia-tarot-failover",
+        "--format",
+        "sarif",
+    ]);
+    assert_eq!(sarif.status.code(), Some(1), "{}", stderr(&sarif));
+    let log: serde_json::Value = serde_json::from_str(&stdout(&sarif)).expect("SARIF is JSON");
+    assert_eq!(log["version"], "2.1.0");
+    assert!(
+        log["runs"][0]["results"]
+            .as_array()
+            .is_some_and(|results| results.len() > 10)
+    );
+}
+
+#[test]
+fn lint_explains_its_rules_and_refuses_what_is_none() {
+    let explain = firedrill(&["plan", "lint", "--explain", "backup-rarer-than-rpo"]);
+    assert_eq!(explain.status.code(), Some(0), "{}", stderr(&explain));
+    assert!(
+        stdout(&explain).contains("Worst") || stdout(&explain).contains("worst"),
+        "{}",
+        stdout(&explain)
+    );
+    let unknown = firedrill(&["plan", "lint", "--explain", "backup-rarer-than-rto"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(
+        stderr(&unknown).contains("backup-rarer-than-rpo"),
+        "{}",
+        stderr(&unknown)
+    );
+    for bad in [
+        &["plan", "lint"][..],
+        &["plan", "lint", "samia-tarot", "--as-of", "2026-13-01"],
+        &["plan", "lint", "samia-tarot", "--deny", "everything"],
+        &["plan", "lint", "samia-tarot", "--format", "junit"],
+        &["plan", "lint", "no-such-plan"],
+    ] {
+        assert_eq!(firedrill(bad).status.code(), Some(2), "{bad:?}");
+    }
+}

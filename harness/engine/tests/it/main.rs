@@ -5,4 +5,6 @@ mod drills;
 mod environment;
 mod faults;
 mod liars;
+mod pipelines;
 mod spoiled;
+mod suites;
