@@ -129,7 +129,11 @@ mod tests {
             ["error key: a backup cannot be read without it, and nothing backs it up"]
         );
         assert_eq!(
-            found(RULE, &plan("tokens", "", "")),
+            found(RULE, &plan("key of the bucket", "", "needs: [key],")),
+            ["warn key: a backup cannot be reached without it, and nothing backs it up"]
+        );
+        assert_eq!(
+            found(RULE, &plan("a token", "", "")),
             ["info key: a secret that no backup policy names"]
         );
     }
