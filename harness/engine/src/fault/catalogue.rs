@@ -254,7 +254,7 @@ pub fn samples(entry: &Entry) -> Result<Vec<Sample>, String> {
             } else {
                 format!("{} ({words})", entry.name)
             };
-            let text = SCENARIO.replace(INJECT, inject);
+            let text = SCENARIO.replace(&format!("inject: {INJECT}"), &format!("inject: {inject}"));
             let plan = parse_plan(Source::new("prove/plan.yaml", PLAN)).map_err(|error| format!("{error:?}"))?;
             let scenario = parse_scenario(Source::new("prove/scenario.yaml", text.clone()))
                 .map_err(|error| format!("{error:?}"))?;
