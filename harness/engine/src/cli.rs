@@ -101,6 +101,9 @@ pub enum Command {
     /// Scenarios: list, show, check.
     #[command(subcommand)]
     Scenario(crate::command::scenario::ScenarioCommand),
+    /// Runs of the past: list, prune.
+    #[command(subcommand)]
+    Runs(crate::command::runs::RunsCommand),
     /// Run the drills that a calendar wants together, and report on all of them at once.
     Suite(Box<Suite>),
     /// What is due by the plans' own calendars, what is overdue, when each drill was run last.

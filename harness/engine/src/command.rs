@@ -14,6 +14,7 @@ pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod scenario;
 pub mod schedule;
 pub mod suite;
@@ -75,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Runs(command) => runs::run(command, &cli),
         Command::Suite(suite) => suite::suite(suite, &cli),
         Command::Schedule(schedule) => schedule::schedule(schedule, &cli),
         Command::Kpis(kpis) => kpis::kpis(kpis, &cli),
