@@ -330,7 +330,11 @@ fn several_runs_side_by_side_show_the_worst_and_the_spread() {
             assert!(text.contains(needed), "{needed} is missing in\n{text}");
         }
     }
-    assert!(repeated.text().lines().all(|line| line == line.trim_end()), "{}", repeated.text());
+    assert!(
+        repeated.text().lines().all(|line| line == line.trim_end()),
+        "{}",
+        repeated.text()
+    );
     let json: serde_json::Value = serde_json::from_str(&repeated.json()).expect("JSON");
     assert_eq!(json["over_all"]["rto"]["max_upper"], serde_json::Value::Null);
     assert_eq!(json["over_all"]["rto"]["median_upper"], 60 * second);
