@@ -72,6 +72,9 @@ pub fn markdown(report: &Report<'_>) -> String {
     for about in &verdict.about_plan {
         line(format!("- About the plan: {}", cell(about)));
     }
+    if let Some(tool) = figure::tool(verdict) {
+        line(format!("- Backup tool: {}", cell(&tool)));
+    }
     let (origin, name) = figure::origin(verdict);
     list(
         &mut line,

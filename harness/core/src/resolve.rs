@@ -18,6 +18,7 @@ mod drill;
 mod limits;
 mod loopholes;
 mod moving;
+mod own;
 mod scope;
 mod soundness;
 mod steps;

@@ -13,12 +13,14 @@ use crate::verdict::Outcome;
 mod backup;
 mod damage;
 mod fault;
+mod own;
 mod procedure;
 mod service;
 
 pub use backup::{Backup, Cadence, Wal};
 pub use damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
 pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
+pub use own::{CommandLine, OwnCheck, OwnFault, OwnStep, TOOLS_FOLDER};
 pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
@@ -70,6 +72,12 @@ pub struct Scenario {
     /// Windows, thresholds and checks that differ from their defaults.
     #[serde(default)]
     pub judging: Judging,
+    /// Checks of your own, by name, besides the built-in ones; each must have passed.
+    #[serde(default)]
+    pub checks: BTreeMap<String, OwnCheck>,
+    /// Programs that own commands need on the machine; without them the drill is skipped.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// What stands in for what the plan names.
     #[serde(default)]
     pub stand_ins: Vec<StandIn>,
@@ -84,6 +92,24 @@ pub struct Scenario {
     /// Sabotaged (or mended) variants, run as `PLAN/SCENARIO:TWIN`.
     #[serde(default)]
     pub twins: BTreeMap<String, Twin>,
+}
+
+impl Scenario {
+    /// Every command of the user's own, twins left aside.
+    #[must_use]
+    pub fn commands(&self) -> Vec<&CommandLine> {
+        let backups = self.backup.own().into_iter().map(|(_, command)| command);
+        let steps = self.procedure.steps.iter().filter_map(|step| match &step.action {
+            Action::Run(own) => Some(&own.command),
+            _ => None,
+        });
+        let faults = self.faults.iter().flat_map(|fault| match &fault.inject {
+            FaultKind::Run(own) => [Some(&own.command), Some(&own.prove), own.heal.as_ref()],
+            _ => [None; 3],
+        });
+        let checks = self.checks.values().map(|check| &check.run);
+        backups.chain(steps).chain(faults.flatten()).chain(checks).collect()
+    }
 }
 
 fn one() -> u32 {

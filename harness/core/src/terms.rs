@@ -219,6 +219,9 @@ pub struct Terms {
     pub required_checks: Vec<String>,
     /// Whether the verdict is about the drill's size only (no projection).
     pub at_drill_size: bool,
+    /// The tool that took the backups and restored them, where it was not the reference tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// Yearly availability of the plan in parts per million (999000 for 99.9 %), with its source.
     pub availability_ppm: Option<(u32, Source)>,
     /// Demands of the plan without a figure.

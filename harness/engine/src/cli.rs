@@ -93,6 +93,8 @@ pub enum Command {
     Judge(Judge),
     /// Print one rendering of a judged run (--format text|json|markdown|junit|html).
     Report(Report),
+    /// Put runs side by side: the tool of each, backup and restore time, bytes stored, loss, restored.
+    Compare(Compare),
     /// DR plans: list, show, check, lint.
     #[command(subcommand)]
     Plan(crate::command::plan::PlanCommand),
@@ -417,6 +419,14 @@ pub struct Kpis {
     /// The first day that counts; that of the first run by default.
     #[arg(long, value_name = "DATE")]
     pub since: Option<CivilDay>,
+}
+
+/// `firedrill compare`
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// Run directories.
+    #[arg(required = true, num_args = 1..=32)]
+    pub runs: Vec<PathBuf>,
 }
 
 /// `firedrill doctor`

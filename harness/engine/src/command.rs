@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod clean;
+pub mod compare;
 pub mod doctor;
 pub mod fault;
 pub mod history;
@@ -28,6 +29,8 @@ use crate::cli::{Cli, Color, Command, Format};
 pub enum Failure {
     /// Bad usage, a bad input file or altered evidence (2).
     Input(miette::Report),
+    /// What was asked for cannot run on this machine: skipped, and never passed (3).
+    Skipped(miette::Report),
     /// The harness failed (4).
     Harness(miette::Report),
     /// Interrupted (130).
@@ -38,6 +41,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Failure::Input(_) => 2,
+            Failure::Skipped(_) => 3,
             Failure::Harness(_) => 4,
             Failure::Interrupted => 130,
         }
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &cli),
         Command::Replay(replay) => replay::replay(replay, &cli),
         Command::Judge(judge) => judge::judge(judge, &cli),
+        Command::Compare(compare) => compare::compare(compare, &cli),
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
@@ -94,7 +99,9 @@ fn ended(outcome: Result<u8, Failure>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             match &failure {
-                Failure::Input(report) | Failure::Harness(report) => crate::view::say(&format!("{report:?}")),
+                Failure::Input(report) | Failure::Skipped(report) | Failure::Harness(report) => {
+                    crate::view::say(&format!("{report:?}"))
+                }
                 Failure::Interrupted => {}
             }
             ExitCode::from(failure.exit_code())

@@ -7,6 +7,7 @@ pub mod data;
 pub mod draw;
 pub mod link;
 pub mod objects;
+pub mod own;
 pub mod page;
 pub mod relation;
 pub mod relation_file;

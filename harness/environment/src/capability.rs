@@ -84,12 +84,14 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// The last MiB of what it wrote to standard error.
     pub stderr: Vec<u8>,
+    /// It had not ended at its deadline and was killed, with its children.
+    pub late: bool,
 }
 
 /// Running commands as the service's user.
 #[async_trait]
 pub trait Exec: Send + Sync {
-    /// Runs a command to its end; kills it, with its children, when `deadline` has passed (an error then).
+    /// Runs a command to its end; kills it, with its children, when `deadline` has passed.
     async fn run(&self, invocation: Invocation, deadline: Duration) -> Result<Outcome>;
 }
 

@@ -4,6 +4,7 @@ mod fence;
 mod files;
 mod hold;
 mod mode;
+mod own;
 mod release;
 mod repoint;
 mod restore;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use firedrill_core::scenario::{Action, TargetRule};
 use firedrill_environment::EnvironmentError;
+use tokio::time::Instant;
 
 use crate::application::ApplicationError;
 use crate::team::Team;
@@ -119,22 +121,39 @@ pub enum ActionError {
         /// What it said.
         reason: String,
     },
+    /// A command of the team's own failed.
+    #[error(transparent)]
+    Own(#[from] crate::own::OwnError),
     /// A figure of the scenario does not fit.
     #[error("{0}")]
     Figure(String),
 }
 
 /// What a step is waiting for, told in its detail when its deadline passes first.
-#[derive(Clone, Default)]
-pub(crate) struct Waiting(Arc<Mutex<String>>);
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    what: Arc<Mutex<String>>,
+    /// The step that waits.
+    pub(crate) step: String,
+    /// When its deadline passes.
+    pub(crate) until: Instant,
+}
 
 impl Waiting {
+    pub(crate) fn of(step: &str, until: Instant) -> Waiting {
+        Waiting {
+            what: Arc::default(),
+            step: step.to_owned(),
+            until,
+        }
+    }
+
     pub(crate) fn on(&self, what: impl Into<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what.into();
+        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = what.into();
     }
 
     pub(crate) fn words(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.what.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -161,6 +180,7 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
         } => repoint::perform(team, application, database, *route).await,
         Action::Mode { application, mode } => mode::perform(team, application, mode).await,
         Action::Validate { application } => validate::perform(team, application, waiting).await,
+        Action::Run(step) => own::perform(team, step, waiting).await,
     }
 }
 
@@ -227,6 +247,7 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
             }
         }
         Action::Validate { application } => need(team.application(application).err()),
+        Action::Run(step) => problems.extend(own::problems(team, step)),
     }
     problems
 }
@@ -262,5 +283,6 @@ pub(crate) fn words(action: &Action) -> String {
         }
         Action::Mode { application, mode } => format!("set {application} to {mode}"),
         Action::Validate { application } => format!("validate {application}"),
+        Action::Run(step) => own::words(step),
     }
 }

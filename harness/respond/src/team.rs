@@ -15,6 +15,7 @@ use crate::application::Application;
 use crate::database::{self, DatabaseHost, Life};
 use crate::monitor::Monitor;
 use crate::observer::{Incarnations, Observer};
+use crate::own::OwnCommands;
 
 /// A service that the team can start and stop.
 #[derive(Clone)]
@@ -65,6 +66,7 @@ pub struct Team {
     pub(crate) backups: Option<Backups>,
     pub(crate) alerts: Option<watch::Receiver<Alerts>>,
     pub(crate) monitor: Option<Arc<Monitor>>,
+    pub(crate) own: Option<Arc<OwnCommands>>,
     routes: Vec<(String, String, Route, Database)>,
     inventory: BTreeMap<String, RelationFile>,
     buckets: BTreeMap<String, BucketConfig>,
@@ -90,6 +92,7 @@ impl Team {
             backups: None,
             alerts: None,
             monitor: None,
+            own: None,
             routes: Vec::new(),
             inventory: BTreeMap::new(),
             buckets: BTreeMap::new(),
@@ -146,6 +149,11 @@ impl Team {
     pub fn give_monitor(&mut self, monitor: Arc<Monitor>) {
         self.alerts = Some(monitor.alerts());
         self.monitor = Some(monitor);
+    }
+
+    /// Gives it what it needs to run commands of its own.
+    pub fn give_own(&mut self, own: Arc<OwnCommands>) {
+        self.own = Some(own);
     }
 
     /// Says how an application reaches a database by a route: address and credentials that the application is told.

@@ -110,6 +110,31 @@ fn renderings_read_as_they_should() {
 }
 
 #[test]
+fn runs_stand_side_by_side() {
+    let (reference, mut other) = (sample::pass(), sample::fail());
+    other.verdict.tool.name = "pgBackRest".into();
+    other.verdict.tool.restore = None;
+    other
+        .inputs
+        .versions
+        .insert("postgres".into(), "17.2, of this machine".into());
+    let reports = [reference.report(), other.report()];
+    insta::assert_snapshot!("compare_text", firedrill_reports::compare_text(&reports));
+    insta::assert_snapshot!("compare_markdown", firedrill_reports::compare_markdown(&reports));
+    let mut hostile = hostile();
+    hostile.verdict.tool.name = HOSTILE.into();
+    let reports = [hostile.report(), hostile.report()];
+    for text in [
+        firedrill_reports::compare_text(&reports),
+        firedrill_reports::compare_markdown(&reports),
+        firedrill_reports::text(&hostile.report()),
+        firedrill_reports::markdown(&hostile.report()),
+    ] {
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{0}'), "{text:?}");
+    }
+}
+
+#[test]
 fn hostile_text_reads_as_text() {
     for (format, rendering) in hostile()
         .renderings()

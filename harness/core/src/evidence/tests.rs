@@ -41,6 +41,7 @@ fn inputs() -> RunInputs {
             criteria: Vec::new(),
             latent: false,
             about_plan: Vec::new(),
+            tool: None,
             availability_ppm: None,
             assumptions: Vec::new(),
             stand_ins: Vec::new(),

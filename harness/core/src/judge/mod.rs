@@ -29,6 +29,7 @@ pub mod series;
 mod service;
 mod soundness;
 mod stalls;
+mod tool;
 mod windows;
 
 #[cfg(test)]
@@ -163,6 +164,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
             .collect(),
         faults: course::faults(&facts),
         steps: course::steps(&facts),
+        tool: tool::run(&facts),
         stalls: facts.stalls.list.clone(),
         deviations: course::deviations(&facts),
         stand_ins: terms.stand_ins.clone(),
@@ -322,16 +324,7 @@ fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
     } else {
         format!("PROJECTED (from {size})")
     };
-    let reference = facts
-        .terms
-        .stand_ins
-        .iter()
-        .any(|stand_in| stand_in.drilled.contains("reference"));
-    let tool = if reference {
-        "reference tool"
-    } else {
-        "the plan's own tool"
-    };
+    let tool = tool::name(facts.terms).unwrap_or("the plan's own tool");
     let credited: i128 = facts.calendar.credits.iter().map(|(_, plan)| plan).sum();
     let people = if credited > 0 {
         format!("human time credited ({})", duration::words(credited))

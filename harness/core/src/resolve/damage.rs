@@ -40,6 +40,7 @@ pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind
             return;
         }
         FaultKind::Kill { .. }
+        | FaultKind::Run(_)
         | FaultKind::Pause { .. }
         | FaultKind::LoseData { .. }
         | FaultKind::Cut { .. }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
-use crate::scenario::{DataHarm, Detector, FaultKind, PageDamage};
+use crate::scenario::{DataHarm, Detector, FaultKind, OwnFault, PageDamage};
 use crate::stamp::{Nanos, SECOND};
 use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
@@ -96,13 +96,14 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
         Some(Detector::Alerts(kinds)) => return Some(kinds.clone()),
         None if !detection(drill).is_empty() => return Some(detection(drill)),
         None => match &fault.inject {
-            FaultKind::Kill { service } | FaultKind::Pause { service } | FaultKind::LoseData { service } => {
-                match drill.scenario.services.get(service) {
-                    Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
-                    Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
-                    Some(Service::Application(_)) | None => &["application_failing"],
-                }
-            }
+            FaultKind::Kill { service }
+            | FaultKind::Pause { service }
+            | FaultKind::LoseData { service }
+            | FaultKind::Run(OwnFault { service, .. }) => match drill.scenario.services.get(service) {
+                Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
+                Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
+                Some(Service::Application(_)) | None => &["application_failing"],
+            },
             // Such pages fit their checksums: what is missing is known to nobody. And WAL is read when it is needed.
             FaultKind::DamagePages {
                 how: PageDamage::Zeroed | PageDamage::Stale,
@@ -219,6 +220,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         run_limit: nanos(Some(scenario.give_up), 0),
         required_checks: required_checks(drill),
         at_drill_size: true,
+        tool: scenario.backup.tool.clone().filter(|_| scenario.backup.is_own()),
         availability_ppm: plan
             .availability
             .iter()
@@ -247,6 +249,7 @@ fn required_checks(drill: &Drill) -> Vec<String> {
     if spoils && !checks.iter().any(|check| check == EFFECT_CHECK) {
         checks.push(EFFECT_CHECK.to_owned());
     }
+    checks.extend(drill.scenario.checks.keys().cloned());
     checks
 }
 

@@ -10,7 +10,7 @@ use crate::verdict::Outcome;
 
 use super::drill::{CANARY_MAX, Drill};
 use super::tiers::{RATE_MIN, SAMPLE_SERVICES, own};
-use super::{criteria, damage, limits, loopholes, moving, steps};
+use super::{criteria, damage, limits, loopholes, moving, own as own_commands, steps};
 
 /// No plan clock needs to run faster: a year in five minutes.
 const SCALE_MAX: u32 = 100_000;
@@ -29,6 +29,7 @@ pub(super) fn mistakes(drill: &Drill) -> Vec<Mistake> {
     loopholes::mistakes(drill, &mut found);
     load(drill, &mut found);
     backup(drill, &mut found);
+    own_commands::mistakes(drill, &mut found);
     faults(drill, &mut found);
     criteria::mistakes(drill, &mut found);
     steps::mistakes(drill, &mut found);
@@ -292,7 +293,7 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
     }
     match &backup.store {
         Some(store) => service(found, drill, at.then("store"), store, Some("s3")),
-        None if any => found.push(Mistake::new(
+        None if any && (!backup.is_own() || backup.files.is_some()) => found.push(Mistake::new(
             at.clone(),
             "backups to no store",
             "no `store`",
@@ -447,6 +448,7 @@ fn injected(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind: &FaultKin
         | FaultKind::DamageControlFile { .. }
         | FaultKind::DamageWal { .. }
         | FaultKind::DamageBackup { .. } => damage::mistakes(drill, found, at, kind),
+        FaultKind::Run(fault) => own_commands::fault(drill, found, &at.then("run"), fault),
         FaultKind::SpoilData {
             service: name,
             table,

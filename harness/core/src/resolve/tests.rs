@@ -192,6 +192,45 @@ fn terms_of_the_drill_as_written() {
 }
 
 #[test]
+fn the_order_of_recovery_is_judged_only_where_the_plan_states_one() {
+    let stated = |keys: &[&str]| {
+        let text: String = FAILOVER
+            .lines()
+            .filter(|line| {
+                let key = line.trim_start().split(':').next().unwrap_or_default();
+                keys.contains(&key) || !["order", "recovered_from", "recovered_until"].contains(&key)
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        terms(&text, DATABASE, None).1.order
+    };
+    assert!(stated(&["order"]));
+    assert!(stated(&["recovered_until"]));
+    assert!(!stated(&[]));
+}
+
+#[test]
+fn the_rto_of_a_tier_holds_for_what_belongs_to_it() {
+    let rto = "    rto:\n      - { below: 12 min, where: classes }\n";
+    let tier = |components: &str| {
+        let text = with(
+            FAILOVER,
+            "    services: [Auth, Payments, Core DB]\n",
+            &format!("    services: [Auth, Payments, Core DB]\n    components: [{components}]\n{rto}"),
+        );
+        terms(&text, DATABASE, None).1
+    };
+    let minutes = |limits: &[crate::terms::Limit]| limits.iter().map(|limit| limit.plan / MINUTE).collect::<Vec<_>>();
+    // The disaster hits the database, and not the storage.
+    let hit = tier("database");
+    assert_eq!(minutes(&hit.rto.expect("an RTO").limits), [15, 12]);
+    assert_eq!(minutes(&hit.tiers[1].max_downtime), [15, 12]);
+    let spared = tier("storage");
+    assert_eq!(minutes(&spared.rto.expect("an RTO").limits), [15]);
+    assert_eq!(minutes(&spared.tiers[1].max_downtime), [15, 12]);
+}
+
+#[test]
 fn a_silent_archive_timeout_is_a_fifth_of_the_rpo_and_listed() {
     let text = with(DATABASE, "wal: { archive_timeout: 1 min }\nsteady", "wal: {}\nsteady");
     let (scenario, terms) = terms(FAILOVER, &text, None);

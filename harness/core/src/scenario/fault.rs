@@ -7,6 +7,8 @@ use super::damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
 use crate::plan::{Duration, Share};
 use crate::terms::Damage;
 
+use super::OwnFault;
+
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +52,7 @@ pub enum Detector {
     Alerts(Vec<String>),
 }
 
-/// The built-in faults.
+/// The built-in faults, and your own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
@@ -134,6 +136,8 @@ pub enum FaultKind {
         /// What is done to it.
         how: ObjectDamage,
     },
+    /// A command of your own.
+    Run(OwnFault),
     /// Rows or tables are spoiled by SQL, as an operator's mistake or an intruder does it: every page stays valid.
     SpoilData {
         /// Which Postgres service.
@@ -187,7 +191,9 @@ impl FaultKind {
             | FaultKind::Pause { .. }
             | FaultKind::LoseData { .. }
             | FaultKind::Cut { .. }
-            | FaultKind::Delay { .. } => false,
+            | FaultKind::Delay { .. }
+            // What a command does is not known; an RTO that counts from the fault is the strictest.
+            | FaultKind::Run(_) => false,
             FaultKind::DamagePages { .. }
             | FaultKind::TruncateRelation { .. }
             | FaultKind::RemoveRelation { .. }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Duration;
 
+use super::OwnStep;
+
 /// The recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +34,7 @@ pub struct Step {
     pub action: Action,
 }
 
-/// The built-in actions.
+/// The built-in actions, and your own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
@@ -107,6 +109,20 @@ pub enum Action {
         /// Which application service.
         application: String,
     },
+    /// A command of your own.
+    Run(OwnStep),
+}
+
+impl Action {
+    /// The Postgres service that it restores, if it restores one.
+    #[must_use]
+    pub fn restores(&self) -> Option<&str> {
+        match self {
+            Action::Restore { into, .. } => Some(into),
+            Action::Run(own) => own.restores.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// What a restore is made from.

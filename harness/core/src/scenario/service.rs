@@ -58,6 +58,9 @@ impl Default for PostgresService {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct S3Service {
+    /// Whether it speaks TLS as well, with a certificate made for the run.
+    #[serde(default)]
+    pub tls: bool,
     /// The plan's component whose data it holds.
     #[serde(default)]
     pub component: Option<String>,

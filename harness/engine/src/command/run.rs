@@ -59,6 +59,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         scenario_text: loaded.scenario.source.text.to_string(),
         terms,
         settings,
+        tools: loaded.tools.clone(),
         environment: run.environment.clone(),
         build,
         offline: wanted.offline,

@@ -24,6 +24,7 @@ const SUITE_BYTES_MAX: u64 = 256 << 20;
 
 /// Runs the command; its exit code is that of the worst drill.
 pub fn suite(suite: &Suite, cli: &Cli) -> Result<u8, Failure> {
+    printable(cli)?;
     let cadence = Cadence::from(suite.suite);
     let selection = select(cadence, &suite.plans, &suite.scenarios)?;
     let wanted: Vec<String> = selection.drills.iter().map(|drill| drill.name.clone()).collect();
@@ -125,6 +126,7 @@ pub fn merge(parts: &[PathBuf], output: Option<&Path>, cli: &Cli) -> Result<u8, 
         let text = std::fs::read_to_string(&file).map_err(|error| unreadable(error.to_string()))?;
         read.push((part.display().to_string(), SuiteRun::parse(&text).map_err(unreadable)?));
     }
+    printable(cli)?;
     let whole = SuiteRun::merge(read).map_err(|why| Failure::Input(miette::miette!("{why}")))?;
     if let Some(output) = output {
         std::fs::create_dir_all(output)
@@ -278,9 +280,20 @@ fn write(run: &SuiteRun, directory: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses a format that suites have not before anything is run.
+fn printable(cli: &Cli) -> Result<(), Failure> {
+    if cli.format == Format::Sarif {
+        return Err(Failure::Input(miette::miette!(
+            help = "use --format text, json, markdown, junit or html; `plan lint` writes SARIF",
+            "a suite has no lines of a file to annotate: there is no SARIF of it"
+        )));
+    }
+    Ok(())
+}
+
 fn rendered(run: &SuiteRun, format: Format) -> String {
     match format {
-        Format::Text => firedrill_reports::suite_text(run),
+        Format::Text | Format::Sarif => firedrill_reports::suite_text(run),
         Format::Json => run.to_json(),
         Format::Markdown => firedrill_reports::suite_markdown(run),
         Format::Junit => firedrill_reports::suite_junit(run),

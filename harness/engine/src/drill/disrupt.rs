@@ -10,6 +10,7 @@ use firedrill_core::stamp::{Nanos, SECOND, Stamp};
 use firedrill_environment::{Files, Lifecycle};
 use firedrill_load::now;
 use firedrill_proxy::Cut;
+use firedrill_respond::OwnCommands;
 
 use super::{Drill, DrillError, nanos, sleep_until};
 use crate::fault::Fault;
@@ -17,6 +18,7 @@ use crate::fault::backup_object::BackupObjectFault;
 use crate::fault::data::DataFault;
 use crate::fault::link::{self, LinkFault, Protocol};
 use crate::fault::objects::ObjectFault;
+use crate::fault::own::{self, OwnFault};
 use crate::fault::page::PageFault;
 use crate::fault::relation::{self, RelationFault};
 use crate::fault::server_file::{self, ServerFileFault};
@@ -35,7 +37,16 @@ impl Drill {
         let faults = scenario
             .faults
             .iter()
-            .map(|fault| build(stage, &fault.name, &fault.inject, seed, &self.database))
+            .map(|fault| {
+                build(
+                    stage,
+                    self.own.as_ref(),
+                    &fault.name,
+                    &fault.inject,
+                    seed,
+                    &self.database,
+                )
+            })
             .collect::<Result<_, _>>()?;
         self.faults = faults;
         self.recall();
@@ -178,7 +189,14 @@ pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdg
 }
 
 /// `database` is the one whose rows point at the application's objects.
-fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str) -> Result<Box<dyn Fault>, DrillError> {
+fn build(
+    stage: &Stage,
+    own: Option<&Arc<OwnCommands>>,
+    name: &str,
+    kind: &FaultKind,
+    seed: u64,
+    database: &str,
+) -> Result<Box<dyn Fault>, DrillError> {
     let of_relation = |service: &str, relation: Option<&str>, harm| -> Result<Box<dyn Fault>, DrillError> {
         let host = Arc::clone(stage.database(service)?);
         Ok(Box::new(RelationFault::new(name, service, relation, harm, seed, host)))
@@ -238,6 +256,14 @@ fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str)
                 files,
             ))
         }
+        FaultKind::Run(fault) => {
+            let own = own.ok_or_else(|| DrillError::Other("commands of your own cannot be run here".into()))?;
+            let deadline = match fault.deadline {
+                Some(deadline) => Duration::from_nanos(nanos(deadline)?.unsigned_abs()),
+                None => own::DEADLINE,
+            };
+            Box::new(OwnFault::new(name, fault.clone(), deadline, Arc::clone(own)))
+        }
         FaultKind::SpoilData {
             service,
             table,
@@ -257,15 +283,15 @@ fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str)
 }
 
 fn of_service(stage: &Stage, name: &str, service: &str, harm: service::Harm) -> Result<Box<dyn Fault>, DrillError> {
-    let (lifecycle, files): (Arc<dyn Lifecycle>, Arc<dyn Files>) = if let Ok(host) = stage.database(service) {
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+    // Only a database's files tell whether there is a cluster to start again: others start with what they have.
+    let (lifecycle, files): (Arc<dyn Lifecycle>, Option<Arc<dyn Files>>) = if let Ok(host) = stage.database(service) {
+        (Arc::clone(host) as _, Some(Arc::clone(host) as _))
     } else if let Ok(host) = stage.store(service) {
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+        (Arc::clone(host) as _, None)
     } else {
-        let host = stage.application(service)?;
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+        (Arc::clone(stage.application(service)?) as _, None)
     };
-    Ok(Box::new(ServiceFault::new(name, service, harm, lifecycle, Some(files))))
+    Ok(Box::new(ServiceFault::new(name, service, harm, lifecycle, files)))
 }
 
 fn of_link(stage: &Stage, name: &str, between: &[String; 2], harm: link::Harm) -> Result<Box<dyn Fault>, DrillError> {

@@ -181,10 +181,15 @@ impl Drill {
     fn begin_backups(&mut self) -> Result<(), DrillError> {
         let backup = self.scenario().backup.clone();
         if let Some(cadence) = &backup.dump {
-            self.dumps = Some(self.begin_cadence(cadence, Kind::Dump(self.client_program("pg_dump")))?);
+            let kind = match self.own_backup("dump", cadence)? {
+                Some(own) => Kind::Own(own),
+                None => Kind::Dump(self.client_program("pg_dump")),
+            };
+            self.dumps = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.base {
-            self.bases = Some(self.begin_cadence(cadence, Kind::Base)?);
+            let kind = self.own_backup("base", cadence)?.map_or(Kind::Base, Kind::Own);
+            self.bases = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.files {
             let bucket = self.files_bucket()?;
@@ -195,16 +200,22 @@ impl Drill {
 
     fn begin_cadence(&self, cadence: &firedrill_core::scenario::Cadence, kind: Kind) -> Result<Cadence, DrillError> {
         let every = self.scaled(nanos(cadence.every)?).max(SECOND);
-        let config = self
-            .stage()?
-            .repository(&self.backup_store()?, None, self.archive_prefix())?;
+        let repository = match kind {
+            Kind::Own(_) => None,
+            Kind::Dump(_) | Kind::Base | Kind::Files(_) => {
+                let config = self
+                    .stage()?
+                    .repository(&self.backup_store()?, None, self.archive_prefix())?;
+                Some(firedrill_backup::Repository::open(&config)?)
+            }
+        };
         let component = match &kind {
             Kind::Files(_) => self.files_component(),
-            Kind::Base | Kind::Dump(_) => self.component.clone(),
+            Kind::Base | Kind::Dump(_) | Kind::Own(_) => self.component.clone(),
         };
         Ok(Cadence::start(Schedule {
             kind,
-            repository: firedrill_backup::Repository::open(&config)?,
+            repository,
             database: self.own_database(&self.database)?,
             every: Duration::from_nanos(every.unsigned_abs()),
             first: self.steady_from + every,

@@ -38,6 +38,7 @@ impl Drill {
         self.wait_for_quiet().await?;
         let serves = self.all_good();
         self.stop_load().await?;
+        self.measure_stored()?;
         if serves {
             self.ramp(Ramp::After).await?;
         }
@@ -340,6 +341,7 @@ impl Drill {
         .await;
         self.fault_effect(serving).await?;
         self.ask("journey", serving, async |_| self.journey().await).await;
+        self.own_checks(serving).await?;
         self.still_recording()
     }
 
@@ -372,7 +374,7 @@ impl Drill {
         self.checked(early, name, checked);
     }
 
-    fn checked(&self, early: Nanos, name: &str, checked: Checked) {
+    pub(super) fn checked(&self, early: Nanos, name: &str, checked: Checked) {
         self.recorder
             .record(Stamp::new(early, now()), checked.event(name, &self.component));
     }
@@ -393,7 +395,7 @@ impl Drill {
             let relations = row.get::<_, i64>(1).unsigned_abs();
             let config = self
                 .stage()?
-                .repository(&self.backup_store()?, None, "checksum-scan/")?;
+                .repository(&self.scratch_store()?, None, "checksum-scan/")?;
             let repository = Repository::open(&config)?;
             let options = BaseBackupOptions {
                 include_wal: Some(true),

@@ -204,6 +204,19 @@ catalogue! {
             ("older", "{ spoil_objects: { service: files, how: older, count: 2 } }"),
         ],
     },
+    Run => Entry {
+        name: "run",
+        family: "own",
+        needs: &[Capability::Exec],
+        healing: Healing::Harness,
+        samples: &[(
+            "",
+            r#"{ run: { service: database,
+                command: [sh, -c, 'kill -STOP $(head -n 1 "$DRILL_DATA/postmaster.pid")'],
+                prove: [sh, -c, 'grep -q "^State:.*stopped" "/proc/$(head -n 1 "$DRILL_DATA/postmaster.pid")/status"'],
+                heal: [sh, -c, 'kill -CONT $(head -n 1 "$DRILL_DATA/postmaster.pid")'] } }"#,
+        )],
+    },
 }
 
 /// A fault of the catalogue in the small environment: what a drill with it is played from.

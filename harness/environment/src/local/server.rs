@@ -114,6 +114,12 @@ impl Postgres {
         let outcome = command::run(&self.service, invocation, INITDB_DEADLINE).await;
         let _ = fs::remove_file(password);
         let outcome = outcome?;
+        if outcome.late {
+            return Err(EnvironmentError::Deadline {
+                what: format!("initdb of {}", self.service.name),
+                deadline: INITDB_DEADLINE,
+            });
+        }
         if outcome.code != Some(0) {
             let said = [outcome.stdout, outcome.stderr].concat();
             return Err(EnvironmentError::Command {

@@ -16,6 +16,12 @@ pub(in crate::html) fn data(report: &Report<'_>) -> String {
     if !body.is_empty() {
         body.insert_str(0, "<p class=\"soft\">Every write that clients were told is done is looked for after the recovery, one by one, in a single snapshot of the store that serves.</p>");
     }
+    if let Some(tool) = figure::tool(report.verdict) {
+        body.push_str(&format!(
+            "<h3>Backup tool</h3><p>{} <span class=\"soft\">(drill time; shown, not judged)</span></p>",
+            escape(&tool)
+        ));
+    }
     section("What became of the data", &body)
 }
 

@@ -111,6 +111,7 @@ fn terms() -> Terms {
         criteria: Vec::new(),
         latent: false,
         about_plan: Vec::new(),
+        tool: None,
         availability_ppm: Some((999_000, source)),
         assumptions: Vec::new(),
         stand_ins: Vec::new(),
