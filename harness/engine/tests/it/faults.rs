@@ -261,12 +261,14 @@ async fn damage_of_files_keeps_the_contract_and_shows_to_whoever_reads() {
         "what the server wrote stays"
     );
     let warm = page("warm", "warm", PageDamage::BitFlip, 1);
+    // A cursor holds its page, so that nothing can push it out of so small a cache.
     client
-        .batch_execute("UPDATE warm SET n = n + 1")
+        .batch_execute("BEGIN; DECLARE held CURSOR FOR SELECT id FROM warm; FETCH 1 FROM held")
         .await
-        .expect("an update");
+        .expect("a cursor");
     let error = warm.inject().await.expect_err("its one page is in the cache");
     assert!(error.to_string().contains("shared_buffers"), "{error}");
+    client.batch_execute("COMMIT").await.expect("the cursor is closed");
 
     let of_file = |name: &str, harm| ServerFileFault::new(name, "database", harm, 42, Arc::clone(&bed.postgres));
     damages(&bed, &of_file("control", server_file::Harm::ControlFile), true).await;
