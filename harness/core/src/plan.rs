@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod accepted;
 mod backup;
 mod component;
 mod disaster;
@@ -22,6 +23,7 @@ mod soundness;
 mod step;
 mod tree;
 
+pub use accepted::Accepted;
 pub use backup::{BackupKind, BackupPolicy, Generation, Store};
 pub use component::{Component, ComponentKind, DataClass, Provider, Tier};
 pub use disaster::{Automation, Decision, Disaster, Impact, Severity};
@@ -150,6 +152,9 @@ pub struct Plan {
     /// Key figures over many incidents, by name.
     #[serde(default)]
     pub metrics: BTreeMap<String, Metric>,
+    /// Findings of `plan lint` that the company accepts, each with its reason and for a time.
+    #[serde(default)]
+    pub accepted: Vec<Accepted>,
 }
 
 /// The document that a plan encodes.

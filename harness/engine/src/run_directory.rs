@@ -97,7 +97,13 @@ impl InUse {
     /// When it cannot be opened.
     pub fn claim(directory: &Path) -> io::Result<InUse> {
         let file = File::open(directory)?;
-        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared);
+        // Someone who only looks holds the lock for an instant.
+        for _ in 0..50 {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+                Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(std::time::Duration::from_millis(10)),
+                _ => break,
+            }
+        }
         Ok(InUse { _directory: file })
     }
 
@@ -167,6 +173,20 @@ pub fn write(directory: &Path, path: &str, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&part, &target)
+}
+
+/// Writes a file in a folder of the run directory, which is made where it is missing.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_below(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(directory.join(folder))?;
+    }
+    let name = path
+        .to_str()
+        .ok_or_else(|| io::Error::other("a file name that is not UTF-8"))?;
+    write(directory, name, bytes)
 }
 
 /// Writes the manifest, the last file of a run.

@@ -24,8 +24,8 @@ pub struct Listed {
 }
 
 /// Keys whose values are times, lengths or ranks although they are written without a comparator.
-const BARE: [&str; 9] = [
-    "from", "until", "takes", "lasts", "at", "last", "next", "order", "priority",
+const BARE: &[&str] = &[
+    "from", "until", "takes", "lasts", "at", "last", "next", "order", "priority", "updated",
 ];
 
 impl Plan {

@@ -13,6 +13,8 @@ use super::Failure;
 use crate::cli::Cli;
 use crate::library::{self, PLANS};
 
+mod lint;
+
 /// `firedrill plan`
 #[derive(Debug, Subcommand)]
 pub enum PlanCommand {
@@ -32,15 +34,18 @@ pub enum PlanCommand {
         #[arg(required = true)]
         plans: Vec<String>,
     },
+    /// Find what plans promise but their own design cannot keep, without running anything.
+    Lint(lint::Lint),
 }
 
 /// Runs the command.
 pub fn run(command: &PlanCommand, cli: &Cli) -> Result<u8, Failure> {
-    let json = super::text_or_json(cli, "plan")?;
+    let json = || super::text_or_json(cli, "plan");
     match command {
-        PlanCommand::List => list(json),
-        PlanCommand::Show { plan, place } => show(plan, *place, json),
-        PlanCommand::Check { plans } => check(plans, json),
+        PlanCommand::List => list(json()?),
+        PlanCommand::Show { plan, place } => show(plan, *place, json()?),
+        PlanCommand::Check { plans } => check(plans, json()?),
+        PlanCommand::Lint(arguments) => lint::run(arguments, cli),
     }
 }
 

@@ -5,18 +5,24 @@ use std::io::Write as _;
 use firedrill_core::evidence::EvidenceError;
 
 use super::Failure;
-use crate::cli::{Cli, Format, Report};
+use crate::cli::{Cli, Format, Report, ReportOf};
 use crate::judged::JudgedRun;
 
 /// Runs the command. It exits 0 whatever the verdict: `judge` is for deciding.
 pub fn report(report: &Report, cli: &Cli) -> Result<u8, Failure> {
-    match JudgedRun::read(&report.run) {
+    let directory = match (&report.of, &report.run) {
+        (Some(ReportOf::Merge { suites, output }), _) => return super::suite::merge(suites, output.as_deref(), cli),
+        (None, Some(run)) => run,
+        // The command line is refused before this.
+        (None, None) => return Err(Failure::Input(miette::miette!("name a run directory"))),
+    };
+    match JudgedRun::read(directory) {
         Ok(run) => print(&run, cli).map(|()| 0),
         Err(error @ EvidenceError::Open(_)) => {
             crate::view::say(&format!("firedrill: inconclusive: {error}"));
             Ok(error.exit_code())
         }
-        Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", report.run.display()))),
+        Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", directory.display()))),
     }
 }
 
@@ -29,6 +35,12 @@ pub fn print(run: &JudgedRun, cli: &Cli) -> Result<(), Failure> {
         Format::Markdown => firedrill_reports::markdown(&report),
         Format::Junit => firedrill_reports::junit(&report),
         Format::Html => firedrill_reports::html(&report),
+        Format::Sarif => {
+            return Err(Failure::Input(miette::miette!(
+                help = "use --format text, json, markdown, junit or html; `plan lint` writes SARIF",
+                "a run has no lines of a file to annotate: there is no SARIF of it"
+            )));
+        }
     };
     write_out(&text)
 }

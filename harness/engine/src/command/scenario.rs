@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
-use firedrill_core::document::Severity;
+use firedrill_core::Scenario;
+use firedrill_core::document::{Mistake, Place, Severity};
 use firedrill_core::resolve::{examine, resolve};
 use firedrill_core::terms::{Limit, Status, Terms};
 use tabled::builder::Builder;
@@ -12,6 +13,7 @@ use super::Failure;
 use super::plan::{print, told};
 use crate::cli::Cli;
 use crate::library::{self, SCENARIOS};
+use crate::matrix::{ENVIRONMENTS, obstacle};
 
 /// `firedrill scenario`
 #[derive(Debug, Subcommand)]
@@ -43,25 +45,51 @@ pub fn run(command: &ScenarioCommand, cli: &Cli) -> Result<u8, Failure> {
 
 fn list(json: bool) -> Result<u8, Failure> {
     let mut table = Builder::new();
-    table.push_record(["scenario", "expected exit", "what"]);
+    table.push_record(["scenario", "expected exit", "runs on", "what"]);
     let mut rows = Vec::new();
     for shipped in SCENARIOS {
         let scenario = library::load(shipped.name)?.scenario.value;
-        let mut row = |name: String, exit: u8, summary: &str| {
-            table.push_record([name.as_str(), &exit.to_string(), summary]);
-            rows.push(serde_json::json!({"scenario": name, "exit": exit, "summary": summary}));
-        };
-        row(shipped.name.to_owned(), scenario.expect.exit, &scenario.summary);
-        for (twin, differs) in &scenario.twins {
-            row(
-                format!("{}:{twin}", shipped.name),
-                differs.expect.exit,
-                &differs.summary,
-            );
+        for (name, drill) in drills(shipped.name, &scenario) {
+            let (runs_on, environments) = matrix(&drill);
+            table.push_record([&name, &drill.expect.exit.to_string(), &runs_on, &drill.summary]);
+            rows.push(serde_json::json!({
+                "scenario": name, "exit": drill.expect.exit, "environments": environments, "summary": drill.summary,
+            }));
         }
     }
     print(json, &rows.into(), table);
     Ok(0)
+}
+
+/// Where a drill runs, in words and for programs.
+fn matrix(drill: &Scenario) -> (String, serde_json::Value) {
+    let mut words = Vec::new();
+    let mut values = serde_json::Map::new();
+    for environment in ENVIRONMENTS {
+        let obstacle = obstacle(drill, environment);
+        words.push(match &obstacle {
+            None => environment.name.to_owned(),
+            Some(why) => format!("not: {why}"),
+        });
+        let value = serde_json::json!({"runs": obstacle.is_none(), "obstacle": obstacle});
+        values.insert(environment.name.to_owned(), value);
+    }
+    (words.join(", "), values.into())
+}
+
+/// A scenario and its twins, by name, as far as what they need goes: a twin that breaks other things needs other things.
+pub(super) fn drills(name: &str, scenario: &Scenario) -> Vec<(String, Scenario)> {
+    let mut drills = vec![(name.to_owned(), scenario.clone())];
+    for (twin, differs) in &scenario.twins {
+        let mut drill = scenario.clone();
+        drill.summary.clone_from(&differs.summary);
+        drill.expect = differs.expect.clone();
+        if let Some(faults) = &differs.instead.faults {
+            drill.faults.clone_from(faults);
+        }
+        drills.push((format!("{name}:{twin}"), drill));
+    }
+    drills
 }
 
 fn show(name: &str, json: bool) -> Result<u8, Failure> {
@@ -118,6 +146,31 @@ fn targets(terms: &Terms) -> Builder {
     table
 }
 
+/// Commands whose files are not there, in the scenario and its twins.
+fn without_files(loaded: &library::Loaded) -> Vec<Mistake> {
+    let scenario = &loaded.scenario.value;
+    let twins = scenario.twins.keys().map(|name| Some(name.as_str()));
+    let missing: BTreeSet<String> = std::iter::once(None)
+        .chain(twins)
+        .filter_map(|twin| resolve(&loaded.plan.value, scenario, twin).ok())
+        .flat_map(|(scenario, _)| library::missing(&scenario, &loaded.tools))
+        .collect();
+    missing
+        .into_iter()
+        .map(|file| {
+            Mistake::new(
+                Place::of("scenario"),
+                format!("a command names `{file}`, and there is no such file"),
+                "not there",
+                format!(
+                    "put it into the folder `{}` beside this file",
+                    firedrill_core::scenario::TOOLS_FOLDER
+                ),
+            )
+        })
+        .collect()
+}
+
 fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
     let mut code = 0;
     let mut rows = Vec::new();
@@ -134,6 +187,7 @@ fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
                         .collect();
                     found.extend(new);
                 }
+                found.extend(without_files(&loaded));
                 if found.iter().any(|mistake| mistake.severity == Severity::Error) {
                     code = 2;
                 }
