@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use tabled::builder::Builder;
 
 use super::Failure;
-use super::plan::print;
-use super::schedule::{Looked, look, unfit, zone};
+use super::report::write_out;
+use super::schedule::{Looked, drawn, look, unfit, zone};
 use crate::cli::{Cli, Format, Kpis};
 
 /// The figures of one plan.
@@ -36,16 +36,13 @@ pub fn kpis(kpis: &Kpis, cli: &Cli) -> Result<u8, Failure> {
         .collect();
     match cli.format {
         Format::Text => {
-            for one in &all {
-                tell(one);
-            }
+            let told: Vec<String> = all.iter().map(told).collect();
+            write_out(&told.join("\n"))?;
         }
         Format::Json => {
             let rows: Vec<serde_json::Value> = all.iter().map(json).collect();
-            println!(
-                "{:#}",
-                serde_json::json!({ "as_of": CivilDay::Day(looked.today), "plans": rows })
-            );
+            let value = serde_json::json!({ "as_of": CivilDay::Day(looked.today), "plans": rows });
+            write_out(&format!("{value:#}\n"))?;
         }
         other => return Err(unfit("kpis", other)),
     }
@@ -120,12 +117,11 @@ fn stated(metric: &Metric) -> String {
     }
 }
 
-fn tell(of: &Of) {
+fn told(of: &Of) -> String {
     let since = of.since.map_or_else(
         || "no run".to_owned(),
         |since| format!("since {}", CivilDay::Day(since)),
     );
-    println!("{} ({since})", of.plan);
     let kpis = &of.kpis;
     let mut table = Builder::new();
     let mut row = |name: &str, value: String| table.push_record(["  ", name, &value]);
@@ -149,8 +145,7 @@ fn tell(of: &Of) {
         let mark = if trend.warning { "WARNING: " } else { "" };
         row(name, format!("{mark}{} ({})", trend.says, trend.before));
     }
-    print(false, &serde_json::Value::Null, table);
-    println!();
+    format!("{} ({since})\n{}", of.plan, drawn(table))
 }
 
 fn part(part: Part) -> String {

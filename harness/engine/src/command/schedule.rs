@@ -10,9 +10,10 @@ use firedrill_core::{Plan, calendar};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use tabled::builder::Builder;
+use tabled::settings::object::Columns;
+use tabled::settings::{Style, Width};
 
 use super::Failure;
-use super::plan::print;
 use super::report::write_out;
 use crate::cli::{Cli, Format, Past, Schedule};
 use crate::suite::{load, rhythm};
@@ -50,13 +51,25 @@ pub fn schedule(schedule: &Schedule, cli: &Cli) -> Result<u8, Failure> {
     }
     match cli.format {
         Format::Text => {
-            print(false, &serde_json::Value::Null, table(&looked));
-            println!("\n{}", counted(&looked));
+            write_out(&format!("{}\n{}\n", drawn(table(&looked)), counted(&looked)))?;
         }
-        Format::Json => println!("{:#}", json(&looked)),
+        Format::Json => write_out(&format!("{:#}\n", json(&looked)))?,
         other => return Err(unfit("schedule", other)),
     }
     Ok(0)
+}
+
+/// A table whose last column alone may wrap: the others hold what one compares.
+pub(super) fn drawn(table: Builder) -> String {
+    let mut table = table.build();
+    table.with(Style::blank());
+    table.modify(Columns::last(), Width::wrap(70).keep_words(true));
+    let mut text = String::new();
+    for line in table.to_string().lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 /// A format that a command does not have.

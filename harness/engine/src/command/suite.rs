@@ -12,8 +12,8 @@ use firedrill_core::suite::{SUITE_FILE, SUITE_SCHEMA, SuiteDrill, SuiteRun};
 use tabled::builder::Builder;
 
 use super::Failure;
-use super::plan::print;
 use super::report::write_out;
+use super::schedule::drawn;
 use crate::cli::{Cli, Format, PostgresArguments, Suite};
 use crate::suite::{Ordered, Progress, Selected, Selection, Told, run_all, select};
 use crate::view::say;
@@ -161,13 +161,14 @@ fn list(selection: &Selection, suite: &Suite, cli: &Cli) -> Result<u8, Failure> 
     }
     let json = cli.format == Format::Json;
     let value = serde_json::json!({ "drills": rows, "not_drilled": selection.not_drilled });
-    print(json, &value, table);
+    let mut text = if json { format!("{value:#}\n") } else { drawn(table) };
     if !json && !selection.not_drilled.is_empty() {
-        println!("\nWanted by the plans, and no scenario drills it:");
+        text.push_str("\nWanted by the plans, and no scenario drills it:\n");
         for duty in &selection.not_drilled {
-            println!("- {}: {}", duty.plan, duty.what);
+            text.push_str(&format!("- {}: {}\n", duty.plan, duty.what));
         }
     }
+    write_out(&text)?;
     Ok(0)
 }
 
