@@ -6,7 +6,7 @@ use firedrill_environment::{Connection, Lifecycle, Local, LocalOptions, Postgres
 use firedrill_load::SqlConfig;
 use tempfile::TempDir;
 
-use crate::{Failure, TABLE};
+use crate::{Failure, TABLE, Table};
 
 /// A running Postgres with settings as they come, and a directory for what is written beside it. [`Bed::close`] ends it;
 /// the supervisor does so too if this process is killed.
@@ -41,6 +41,22 @@ impl Bed {
         ))
         .await?;
         Ok(bed)
+    }
+
+    /// Measures on a bed of its own and prints the table; the bed is taken down whether measuring succeeded or not.
+    ///
+    /// # Errors
+    /// The bed's, or those of `measure`.
+    pub async fn measured(
+        mut table: Table,
+        measure: impl AsyncFnOnce(&Bed, &mut Table) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let bed = Bed::open().await?;
+        let measured = measure(&bed, &mut table).await;
+        bed.close().await?;
+        measured?;
+        table.print();
+        Ok(())
     }
 
     /// Where this bench may write.

@@ -4,13 +4,16 @@
 //! figure is a ratio (or difference) of one run of ours and one of the peer's, taken in turn; tables show the median and
 //! the spread of them. `docs/benchmarks.md` keeps what they printed.
 
+mod arguments;
 mod bed;
+pub mod ledgers;
 mod memory;
 mod pgbench;
 mod samples;
 mod table;
 mod traffic;
 
+pub use arguments::Arguments;
 pub use bed::Bed;
 pub use memory::{reset_peak, resident, resident_peak};
 pub use pgbench::{PgBench, Sampled, found};

@@ -324,6 +324,30 @@ pub(crate) fn tally(tally: &Tally) -> String {
     )
 }
 
+/// The tool that took the backups and restored them, with what that took.
+pub(crate) fn tool(verdict: &Verdict) -> Option<String> {
+    let tool = &verdict.tool;
+    if tool.name.is_empty() {
+        return None;
+    }
+    let mut text = tool.name.clone();
+    if let Some(backup) = tool.backups.first() {
+        text.push_str(&format!(
+            ", {} backup {} in {}",
+            backup.kind,
+            backup.name,
+            words(backup.took)
+        ));
+    }
+    if let Some(restore) = &tool.restore {
+        text.push_str(&format!(", restored in {}", span(restore)));
+    }
+    if let Some(stored) = tool.stored {
+        text.push_str(&format!(", {} stored", bytes(stored)));
+    }
+    Some(text)
+}
+
 /// The outage, and its share of a year's budget.
 pub(crate) fn outage(verdict: &Verdict) -> Option<String> {
     let outage = verdict.outage.as_ref()?;

@@ -3,6 +3,7 @@
 //! A rendering is a pure function of the judged run: the same run gives the same bytes, on any machine. Nothing may
 //! look better in one of them than it was: scope, caveats and what spoils a run stand beside the verdict in each.
 
+mod compare;
 mod figure;
 mod html;
 mod json;
@@ -10,17 +11,20 @@ mod junit;
 mod markdown;
 mod plain;
 mod repeated;
+mod suite;
 mod text;
 
 use firedrill_core::evidence::RunInputs;
 use firedrill_core::judge::Series;
 use firedrill_core::verdict::Verdict;
 
+pub use compare::{compare_markdown, compare_text};
 pub use html::html;
 pub use json::json;
 pub use junit::junit;
 pub use markdown::markdown;
 pub use repeated::{Repeat, Repeated};
+pub use suite::{suite_html, suite_junit, suite_markdown, suite_text};
 pub use text::text;
 
 /// A duration as people read it; nanoseconds.

@@ -72,6 +72,9 @@ pub fn markdown(report: &Report<'_>) -> String {
     for about in &verdict.about_plan {
         line(format!("- About the plan: {}", cell(about)));
     }
+    if let Some(tool) = figure::tool(verdict) {
+        line(format!("- Backup tool: {}", cell(&tool)));
+    }
     let (origin, name) = figure::origin(verdict);
     list(
         &mut line,
@@ -106,7 +109,8 @@ pub fn markdown(report: &Report<'_>) -> String {
     out
 }
 
-fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = String>) {
+/// A list that is folded away.
+pub(crate) fn list(line: &mut impl FnMut(String), title: &str, items: impl Iterator<Item = String>) {
     let items: Vec<String> = items.collect();
     if items.is_empty() {
         return;

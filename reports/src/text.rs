@@ -77,6 +77,9 @@ pub fn text(report: &Report<'_>) -> String {
         out.line(&format!("{}: ", plain(component)), &loss(found));
     }
     out.line("operations: ", &figure::tally(&verdict.tally));
+    if let Some(tool) = figure::tool(verdict) {
+        out.line("backup tool: ", &tool);
+    }
     out.heading("How far this goes");
     out.line(
         "- ",

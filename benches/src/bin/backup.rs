@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use firedrill_backup::{Database, Repository, RepositoryConfig};
-use firedrill_benches::{Bed, Failure, Goal, Samples, Table, found};
+use firedrill_benches::{Arguments, Bed, Failure, Goal, Samples, Table, found};
 use firedrill_environment::Store;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::{ClientOptions, ObjectStoreExt, WriteMultipart, path::Path};
@@ -24,8 +24,9 @@ const FILL: &str = "CREATE TABLE bulk AS SELECT i AS key, repeat(md5(i::text), 3
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failure> {
-    let mut table = Table::new(&format!(
-        "Reference backup against pg_basebackup | zstd -1 | openssl aes-256-ctr | multipart PUT, {ROUNDS} rounds in turn"
+    let rounds = Arguments::read("backup [--rounds N]", ROUNDS)?.rounds_alone()?;
+    let table = Table::new(&format!(
+        "Reference backup against pg_basebackup | zstd -1 | openssl aes-256-ctr | multipart PUT, {rounds} rounds in turn"
     ));
     let missing: Vec<&str> = ["pg_basebackup", "zstd", "openssl", "bash"]
         .into_iter()
@@ -34,15 +35,10 @@ async fn main() -> Result<(), Failure> {
     if !missing.is_empty() {
         return Err(format!("the peer is missing: {} not on PATH", missing.join(", ")).into());
     }
-    let bed = Bed::open().await?;
-    let measured = measure(&bed, &mut table).await;
-    bed.close().await?;
-    measured?;
-    table.print();
-    Ok(())
+    Bed::measured(table, async |bed, table| measure(bed, rounds, table).await).await
 }
 
-async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
+async fn measure(bed: &Bed, rounds: u64, table: &mut Table) -> Result<(), Failure> {
     bed.execute(FILL).await?;
     let store = bed.store(BUCKET).await?;
     let address = store.address().ok_or("the store has no address")?;
@@ -67,7 +63,7 @@ async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
     let (mut plain, mut same) = (Samples::default(), Samples::default());
     let (mut ours, mut theirs, mut theirs_same) = (Samples::default(), Samples::default(), Samples::default());
     let (mut read, mut stored) = (0, 0);
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let begun = Instant::now();
         let record = timeout(DEADLINE, repository.base_backup(&database, "bench", &|_| {})).await??;
         let own = begun.elapsed().as_secs_f64();
@@ -91,10 +87,7 @@ async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
         &format!("{:.2} s", theirs.median()),
     );
     table.row(
-        &format!(
-            "/ pipe with SHA-256 in the manifest, as ours ({} MB stored)",
-            stored / 1_000_000
-        ),
+        &format!("/ pipe with SHA-256 in the manifest ({} MB stored)", stored / 1_000_000),
         Goal::Shown,
         &same,
         " x",

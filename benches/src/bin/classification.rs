@@ -1,63 +1,17 @@
 //! Classifying a ledger against sorting the same keys: time, memory, and whether it grows in step.
 //!
-//! `classification [MILLIONS...]`, 1, 10 and 20 if none is given.
+//! `classification [--rounds N] [MILLIONS...]`, 1, 10 and 20 if none is given.
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
-use firedrill_benches::{Failure, Goal, Samples, Table, reset_peak, resident, resident_peak};
-use firedrill_core::event::{Class, Role};
+use firedrill_benches::ledgers::{ground, key, ledger};
+use firedrill_benches::{Arguments, Failure, Goal, Samples, Table, reset_peak, resident, resident_peak};
 use firedrill_core::judge::classify::{Ground, classify};
-use firedrill_core::ledger::{Content, FoundRow, Operation, OperationKind, OperationOutcome};
 
 const ROUNDS: u64 = 5;
 /// A run of this size takes some 5 GB.
 const MILLIONS_MAX: u64 = 60;
-
-/// Keys as clients make them look to a sort: in no order.
-fn key(index: u64, round: u64) -> u64 {
-    (index + 1).wrapping_mul(0xD134_2543_DE82_EF95 ^ (round << 32)) >> 8
-}
-
-fn ground() -> Ground {
-    let class = Class {
-        id: 0,
-        service: "payments".into(),
-        component: "database".into(),
-        tier: Some(1),
-        space: 1,
-        role: Role::Workload,
-    };
-    Ground::new(&[class], &BTreeMap::from([("database".to_owned(), 0)]))
-}
-
-/// Every key is written once; where `found`, nine in ten are found and the rest are lost.
-fn ledger(count: u64, round: u64, found: bool) -> (Vec<Operation>, Vec<FoundRow>) {
-    let write = |index: u64| Operation {
-        scheduled: index as i64,
-        sent: index as i64,
-        done: index as i64 + 10,
-        key: key(index, round),
-        version: 1,
-        replaced: 0,
-        incarnation: 0,
-        class: 0,
-        kind: OperationKind::Insert,
-        outcome: OperationOutcome::Acked,
-        flags: 0,
-        attempts: 1,
-    };
-    let row = |index: u64| FoundRow {
-        key: key(index, round),
-        version: 1,
-        space: 1,
-        incarnation: 0,
-        content: Content::Genuine,
-    };
-    let rows = if found { count - count / 10 } else { 0 };
-    ((0..count).map(write).collect(), (0..rows).map(row).collect())
-}
 
 fn sorting(count: u64, round: u64) -> f64 {
     let mut keys: Vec<(u64, u64)> = (0..count).map(|index| (key(index, round), index)).collect();
@@ -94,16 +48,8 @@ fn classifying(ground: &Ground, count: u64, round: u64, found: bool) -> Result<M
 }
 
 fn main() -> Result<(), Failure> {
-    let mut sizes = std::env::args()
-        .skip(1)
-        .map(|text| text.parse::<u64>())
-        .collect::<Result<Vec<_>, _>>()?;
-    if sizes.is_empty() {
-        sizes = vec![1, 10, 20];
-    }
-    if sizes.iter().any(|millions| !(1..=MILLIONS_MAX).contains(millions)) {
-        return Err(format!("expected millions of operations from 1 to {MILLIONS_MAX}").into());
-    }
+    let arguments = Arguments::read("classification [--rounds N] [MILLIONS...]", ROUNDS)?;
+    let sizes = arguments.numbers(1..=MILLIONS_MAX, &[1, 10, 20])?;
     let mut table = Table::new("Classification against sorting as many 16-byte keys in the same process");
     let ground = ground();
     let mut each = Vec::new();
@@ -111,7 +57,7 @@ fn main() -> Result<(), Failure> {
         let count = millions * 1_000_000;
         let (mut bare, mut full, mut bytes) = (Samples::default(), Samples::default(), Samples::default());
         let (mut sorts, mut classifies, mut with_rows) = (Samples::default(), Samples::default(), Samples::default());
-        for round in 0..ROUNDS {
+        for round in 0..arguments.rounds {
             let sort = sorting(count, round);
             let one = classifying(&ground, count, round, false)?;
             let two = classifying(&ground, count, round, true)?;

@@ -6,10 +6,9 @@
 
 use std::path::Path;
 
-use firedrill_benches::{Failure, Goal, Samples, Table};
+use firedrill_benches::{Arguments, Failure, Goal, Samples, Table};
 use serde_json::Value;
 
-const RUNS_MAX: usize = 100;
 const BYTES_MAX: u64 = 256 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +23,7 @@ struct Cost {
 }
 
 fn main() -> Result<(), Failure> {
-    let runs: Vec<String> = std::env::args().skip(1).take(RUNS_MAX).collect();
+    let runs = Arguments::read("drill RUN_DIR...", 1)?.words;
     if runs.is_empty() {
         return Err("expected directories of runs, such as firedrill-runs/*".into());
     }

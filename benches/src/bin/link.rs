@@ -1,6 +1,6 @@
 //! What a clean link adds: pgbench straight to the server against pgbench through a link of the proxy.
 
-use firedrill_benches::{Bed, CONNECTIONS, Failure, Goal, PgBench, Samples, Table};
+use firedrill_benches::{Arguments, Bed, CONNECTIONS, Failure, Goal, PgBench, Samples, Table};
 use firedrill_proxy::Link;
 
 const SECONDS: u64 = 6;
@@ -8,18 +8,14 @@ const ROUNDS: u64 = 5;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failure> {
-    let mut table = Table::new(&format!(
-        "A clean link: pgbench through it against pgbench without; {CONNECTIONS} connections, {SECONDS} s per run, {ROUNDS} rounds in turn"
+    let rounds = Arguments::read("link [--rounds N]", ROUNDS)?.rounds_alone()?;
+    let table = Table::new(&format!(
+        "A clean link: pgbench through it against pgbench without; {CONNECTIONS} connections, {SECONDS} s per run, {rounds} rounds in turn"
     ));
-    let bed = Bed::open().await?;
-    let measured = measure(&bed, &mut table).await;
-    bed.close().await?;
-    measured?;
-    table.print();
-    Ok(())
+    Bed::measured(table, async |bed, table| measure(bed, rounds, table).await).await
 }
 
-async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
+async fn measure(bed: &Bed, rounds: u64, table: &mut Table) -> Result<(), Failure> {
     let Some(pgbench) = PgBench::new(bed.directory())? else {
         return Err("the peer is missing: pgbench is not on PATH (Debian and Ubuntu: postgresql-contrib)".into());
     };
@@ -38,7 +34,7 @@ async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
     let rate = (most.median() / 4.0) as u32;
     let (mut added, mut tail) = (Samples::default(), Samples::default());
     let (mut direct, mut linked) = (Samples::default(), Samples::default());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         bed.level().await?;
         let one = pgbench.run(straight, Some(rate), SECONDS, round).await?.answer_ms;
         bed.level().await?;

@@ -1,24 +1,20 @@
 //! The load of a drill, recorder on, against pgbench with the same statement and connections: schedule lag and throughput.
 
-use firedrill_benches::{Bed, CONNECTIONS, Failure, Goal, Load, PgBench, Samples, Table};
+use firedrill_benches::{Arguments, Bed, CONNECTIONS, Failure, Goal, Load, PgBench, Samples, Table};
 
 const SECONDS: u64 = 6;
 const ROUNDS: u64 = 5;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Failure> {
-    let mut table = Table::new(&format!(
-        "Load against pgbench: {CONNECTIONS} connections, upserts of new keys, {SECONDS} s per run, {ROUNDS} rounds in turn"
+    let rounds = Arguments::read("load [--rounds N]", ROUNDS)?.rounds_alone()?;
+    let table = Table::new(&format!(
+        "Load against pgbench: {CONNECTIONS} connections, upserts of new keys, {SECONDS} s per run, {rounds} rounds in turn"
     ));
-    let bed = Bed::open().await?;
-    let measured = measure(&bed, &mut table).await;
-    bed.close().await?;
-    measured?;
-    table.print();
-    Ok(())
+    Bed::measured(table, async |bed, table| measure(bed, rounds, table).await).await
 }
 
-async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
+async fn measure(bed: &Bed, rounds: u64, table: &mut Table) -> Result<(), Failure> {
     let Some(pgbench) = PgBench::new(bed.directory())? else {
         return Err("the peer is missing: pgbench is not on PATH (Debian and Ubuntu: postgresql-contrib)".into());
     };
@@ -27,7 +23,7 @@ async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
         sql: bed.sql(),
     };
     let (mut ratios, mut theirs, mut ours) = (Samples::default(), Samples::default(), Samples::default());
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         bed.level().await?;
         let peer = pgbench.run(bed.connection(), None, SECONDS, round).await?.per_second;
         bed.level().await?;
@@ -48,7 +44,7 @@ async fn measure(bed: &Bed, table: &mut Table) -> Result<(), Failure> {
     for percent in [25.0, 50.0] {
         let rate = (most * percent / 100.0) as u32;
         let (mut ratios, mut theirs, mut ours) = (Samples::default(), Samples::default(), Samples::default());
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             bed.level().await?;
             let peer = pgbench.run(bed.connection(), Some(rate), SECONDS, round).await?;
             let peer = peer.lag_ms.quantile(0.99);

@@ -77,7 +77,7 @@ impl Repository {
             );
         }
         let statement = format!(
-            "BASE_BACKUP (LABEL '{}', PROGRESS 0, CHECKPOINT 'fast', WAL {}, WAIT {}, MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')",
+            "BASE_BACKUP (LABEL '{}', PROGRESS 0, CHECKPOINT 'fast', WAL {}, WAIT {}, MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C')",
             label.replace('\'', "''"),
             u8::from(record.wal_included),
             u8::from(archives),

@@ -10,12 +10,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sha2::{Digest, Sha256};
 use tar::EntryType;
 
 use crate::container::from_io;
 use crate::error::{Error, Result};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Reckoning};
 
 /// The name that PG_VERSION has until the restore is whole.
 pub(crate) const VERSION_PENDING: &str = "PG_VERSION.restoring";
@@ -87,7 +86,7 @@ pub(crate) fn unpack(
                 }))?),
                 None => None,
             };
-            let mut digest = Sha256::new();
+            let mut digest = Reckoning::like(expected);
             let mut read: u64 = 0;
             loop {
                 let count = match entry.read(&mut step) {
@@ -96,7 +95,7 @@ pub(crate) fn unpack(
                     Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                     Err(error) => return Err(damaged(error)),
                 };
-                digest.update(&step[..count]);
+                digest.add(&step[..count]);
                 if let Some((file, path)) = &mut target {
                     file.write_all(&step[..count]).map_err(Error::io("write", &*path))?;
                 }
@@ -106,16 +105,13 @@ pub(crate) fn unpack(
             if read != size {
                 return Err(refuse(format!("file {name} has {read} bytes of {size}")));
             }
-            if let Some(expected) = expected {
-                let found: [u8; 32] = digest.finalize().into();
-                if expected.bytes != read || expected.digest != found {
-                    return Err(refuse(format!(
-                        "file {name} does not fit the manifest: {read} bytes with SHA-256 {}, expected {} bytes with {}",
-                        hex::encode(found),
-                        expected.bytes,
-                        hex::encode(expected.digest)
-                    )));
-                }
+            if let (Some(expected), Some(found)) = (expected, digest.end())
+                && (expected.bytes != read || expected.digest != found)
+            {
+                return Err(refuse(format!(
+                    "file {name} does not fit the manifest: {read} bytes with {found}, expected {} bytes with {}",
+                    expected.bytes, expected.digest
+                )));
             }
             unpacked.files += 1;
             unpacked.bytes += read;

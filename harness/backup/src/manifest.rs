@@ -9,12 +9,70 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
+/// What the server reckoned over a file while it read it.
+///
+/// Ours ask for CRC-32C, which costs the server next to nothing; repositories of older versions hold SHA-256. Either finds
+/// what goes wrong by chance between the server's read and our seal. Neither could stop somebody who alters the
+/// stream, since the manifest comes by the same stream; from the seal on the container authenticates every byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileDigest {
+    Crc32c(u32),
+    Sha256([u8; 32]),
+}
+
+impl std::fmt::Display for FileDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Crc32c(sum) => write!(f, "CRC-32C {}", hex::encode(sum.to_le_bytes())),
+            Self::Sha256(digest) => write!(f, "SHA-256 {}", hex::encode(digest)),
+        }
+    }
+}
+
+/// Reckons the digest of a file as it is read.
+pub(crate) enum Reckoning {
+    Crc32c(u32),
+    Sha256(Box<ring::digest::Context>),
+    /// A file that the manifest does not list.
+    None,
+}
+
+impl Reckoning {
+    /// Of the kind that the manifest has for the file.
+    pub(crate) fn like(expected: Option<&ManifestFile>) -> Self {
+        match expected.map(|file| file.digest) {
+            Some(FileDigest::Crc32c(_)) => Self::Crc32c(0),
+            Some(FileDigest::Sha256(_)) => Self::Sha256(Box::new(ring::digest::Context::new(&ring::digest::SHA256))),
+            None => Self::None,
+        }
+    }
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Crc32c(sum) => *sum = crc32c::crc32c_append(*sum, bytes),
+            Self::Sha256(context) => context.update(bytes),
+            Self::None => {}
+        }
+    }
+
+    pub(crate) fn end(self) -> Option<FileDigest> {
+        match self {
+            Self::Crc32c(sum) => Some(FileDigest::Crc32c(sum)),
+            Self::Sha256(context) => {
+                let mut digest = [0; 32];
+                digest.copy_from_slice(context.finish().as_ref());
+                Some(FileDigest::Sha256(digest))
+            }
+            Self::None => None,
+        }
+    }
+}
+
 /// A file that the server says it sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ManifestFile {
     pub(crate) bytes: u64,
-    /// SHA-256.
-    pub(crate) digest: [u8; 32],
+    pub(crate) digest: FileDigest,
 }
 
 /// What the server says it sent, by path.
@@ -86,14 +144,10 @@ impl Manifest {
                     })?,
                 _ => return Err(misfit("a file without a path".into())),
             };
-            let mut digest = [0; 32];
-            let fits = entry.algorithm.as_deref() == Some("SHA256")
-                && entry
-                    .checksum
-                    .is_some_and(|checksum| hex::decode_to_slice(checksum, &mut digest).is_ok());
-            if !fits {
-                return Err(misfit(format!("file {path} carries no SHA-256")));
-            }
+            let digest = entry
+                .checksum
+                .and_then(|checksum| digest(entry.algorithm.as_deref(), &checksum))
+                .ok_or_else(|| misfit(format!("file {path} carries neither CRC-32C nor SHA-256")))?;
             if files
                 .insert(
                     path.clone(),
@@ -111,6 +165,23 @@ impl Manifest {
     }
 }
 
+fn digest(algorithm: Option<&str>, checksum: &str) -> Option<FileDigest> {
+    match algorithm? {
+        "CRC32C" => {
+            let mut sum = [0; 4];
+            hex::decode_to_slice(checksum, &mut sum).ok()?;
+            // The server prints its number as it lies in memory; it runs on little-endian machines.
+            Some(FileDigest::Crc32c(u32::from_le_bytes(sum)))
+        }
+        "SHA256" => {
+            let mut digest = [0; 32];
+            hex::decode_to_slice(checksum, &mut digest).ok()?;
+            Some(FileDigest::Sha256(digest))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,17 +194,36 @@ mod tests {
     }
 
     #[test]
-    fn files_are_read_with_their_digests() {
+    fn files_are_read_with_their_digests_of_either_kind() {
         let digest = hex::encode(Sha256::digest(b"15\n"));
         let text = manifest(&format!(
             "{{ \"Path\": \"PG_VERSION\", \"Size\": 3, \"Last-Modified\": \"x\", \"Checksum-Algorithm\": \"SHA256\", \"Checksum\": \"{digest}\" }}"
         ));
         let read = Manifest::parse("m", &text).unwrap();
-        assert_eq!(read.files["PG_VERSION"].bytes, 3);
+        let file = &read.files["PG_VERSION"];
+        assert_eq!(file.bytes, 3);
+        let reckoned = |expected: &ManifestFile, content: &[u8]| {
+            let mut reckoning = Reckoning::like(Some(expected));
+            reckoning.add(&content[..1]);
+            reckoning.add(&content[1..]);
+            reckoning.end()
+        };
+        assert_eq!(reckoned(file, b"15\n"), Some(file.digest));
+        assert_ne!(reckoned(file, b"16\n"), Some(file.digest));
+        // RFC 3720, B.4: thirty-two bytes of zeroes come to aa 36 91 8a.
+        let text = manifest(
+            "{ \"Path\": \"zeroes\", \"Size\": 32, \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"aa36918a\" }",
+        );
+        let read = Manifest::parse("m", &text).unwrap();
+        let file = &read.files["zeroes"];
+        assert_eq!(reckoned(file, &[0; 32]), Some(file.digest));
+        assert_eq!(file.digest.to_string(), "CRC-32C aa36918a");
+        assert_ne!(reckoned(file, &[1; 32]), Some(file.digest));
+        assert_eq!(Reckoning::like(None).end(), None);
     }
 
     #[test]
-    fn an_altered_manifest_or_a_weak_one_is_refused() {
+    fn an_altered_manifest_or_one_without_digests_is_refused() {
         let mut text = manifest("");
         assert!(Manifest::parse("m", &text).unwrap().files.is_empty());
         text[3] ^= 1;
@@ -143,14 +233,15 @@ mod tests {
                 .to_string()
                 .contains("its own checksum")
         );
-        let weak =
-            manifest("{ \"Path\": \"a\", \"Size\": 3, \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"00\" }");
-        assert!(
-            Manifest::parse("m", &weak)
-                .unwrap_err()
-                .to_string()
-                .contains("no SHA-256")
-        );
+        for rest in [
+            "",
+            ", \"Checksum-Algorithm\": \"CRC32C\", \"Checksum\": \"00\"",
+            ", \"Checksum-Algorithm\": \"MD5\", \"Checksum\": \"00000000\"",
+        ] {
+            let bare = manifest(&format!("{{ \"Path\": \"a\", \"Size\": 3{rest} }}"));
+            let error = Manifest::parse("m", &bare).unwrap_err().to_string();
+            assert!(error.contains("neither CRC-32C nor SHA-256"), "{error}");
+        }
         assert!(Manifest::parse("m", b"{}").is_err());
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -15,6 +15,7 @@ use crate::key::{MasterKey, random_bytes};
 use crate::object::{ObjectWriter, StoredObject};
 use crate::record::{self, BackupKind, BackupRecord};
 use crate::store::Store;
+use crate::wall::{compact_utc, unix_ms};
 
 /// A record is some hundred bytes; this bounds what a wrong object can cost.
 const RECORD_BYTES_MAX: u64 = 1 << 20;
@@ -138,38 +139,6 @@ pub(crate) fn begin(kind: BackupKind, label: &str) -> BackupRecord {
     }
 }
 
-pub(crate) fn unix_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
-}
-
-/// `20260131T235959Z`.
-fn compact_utc(unix_ms: u64) -> String {
-    let seconds = unix_ms / 1000;
-    let (day, of_day) = ((seconds / 86_400) as i64, seconds % 86_400);
-    // Civil date from days since 1970, by eras of 400 years that begin in March.
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let date = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!(
-        "{year:04}{month:02}{date:02}T{:02}{:02}{:02}Z",
-        of_day / 3600,
-        of_day / 60 % 60,
-        of_day % 60
-    )
-}
-
 /// Waits for `work` and tells `progress` how far a counter that `work` moves has come.
 pub(crate) async fn watched<T>(
     counter: &AtomicU64,
@@ -187,22 +156,6 @@ pub(crate) async fn watched<T>(
         }
         if let Ok(outcome) = outcome {
             return outcome;
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn dates_in_ids_are_right_around_leap_days() {
-        for (ms, text) in [
-            (0, "19700101T000000Z"),
-            (951_782_399_000, "20000228T235959Z"),
-            (951_782_400_000, "20000229T000000Z"),
-            (1_709_251_199_999, "20240229T235959Z"),
-            (1_709_251_200_000, "20240301T000000Z"),
-        ] {
-            assert_eq!(super::compact_utc(ms), text);
         }
     }
 }

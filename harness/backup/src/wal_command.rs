@@ -3,7 +3,7 @@
 //! The one idea: Postgres reads exit codes. To `restore_command` 1 means "not there", and recovery ends and promotes; so
 //! a segment that is there and cannot be read must end beyond 128, which makes Postgres stop instead of losing WAL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::wal::{wal_fetch, wal_push};
@@ -50,6 +50,20 @@ pub fn wal_fetch_main(args: Vec<String>) -> ExitCode {
     }
 }
 
+/// What `restore_command` says so that `program` fetches WAL with the repository file `config`, quoted for the shell that
+/// Postgres runs it by.
+#[must_use]
+pub fn restore_command(program: &Path, config: &Path) -> String {
+    // A per cent sign is Postgres's own escape in this setting.
+    let quoted = |path: &Path| {
+        format!(
+            "'{}'",
+            path.display().to_string().replace('\'', "'\\''").replace('%', "%%")
+        )
+    };
+    format!("{} wal-fetch --config {} %f %p", quoted(program), quoted(config))
+}
+
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -75,5 +89,18 @@ fn parse<const N: usize>(args: Vec<String>, usage: &str) -> Result<(PathBuf, [St
         (Some(config), Ok(rest)) => Ok((PathBuf::from(config), rest)),
         (None, _) => Err(format!("no --config; usage: {usage}")),
         (Some(_), Err(_)) => Err(format!("{found} words, expected {N}; usage: {usage}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_reach_the_program_as_they_are() {
+        assert_eq!(
+            restore_command(Path::new("/a b/it's"), Path::new("/100%/c.json")),
+            "'/a b/it'\\''s' wal-fetch --config '/100%%/c.json' %f %p"
+        );
     }
 }

@@ -390,6 +390,13 @@ pub enum Event {
         /// Its name in the catalogue.
         name: String,
     },
+    /// What the backups took up when the load had stopped, measured by the harness where they lie.
+    Stored {
+        /// Component.
+        component: String,
+        /// Bytes of all files.
+        bytes: u64,
+    },
     /// A real delay in a scaled phase that stands for no figure of the plan; feeds the quantum.
     Delay {
         /// What kind.
@@ -520,6 +527,7 @@ impl Event {
             Event::Held { .. } => "held",
             Event::Released { .. } => "released",
             Event::Restorable { .. } => "restorable",
+            Event::Stored { .. } => "stored",
             Event::Delay { .. } => "delay",
             Event::Steady { .. } => "steady",
             Event::Capacity { .. } => "capacity",

@@ -13,11 +13,13 @@ pub mod history;
 pub mod judge;
 pub mod ledger;
 pub mod operations;
+pub mod past;
 pub mod plan;
 pub mod resolve;
 pub mod scenario;
 pub mod schema;
 pub mod stamp;
+pub mod suite;
 pub mod terms;
 pub mod verdict;
 

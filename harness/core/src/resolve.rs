@@ -11,11 +11,14 @@ use crate::scenario::Scenario;
 use crate::terms::Terms;
 
 mod altered;
+mod criteria;
+mod damage;
 mod doubts;
 mod drill;
 mod limits;
 mod loopholes;
 mod moving;
+mod own;
 mod scope;
 mod soundness;
 mod steps;

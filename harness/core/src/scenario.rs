@@ -7,17 +7,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Duration, Share};
-use crate::terms::StandIn;
+use crate::terms::{Demanded, StandIn};
 use crate::verdict::Outcome;
 
 mod backup;
+mod damage;
 mod fault;
+mod own;
 mod procedure;
 mod service;
 
 pub use backup::{Backup, Cadence, Wal};
-pub use fault::{CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
-pub use procedure::{Action, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
+pub use damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
+pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
+pub use own::{CommandLine, OwnCheck, OwnFault, OwnStep, TOOLS_FOLDER};
+pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
 /// A drill, as its file says it.
@@ -32,6 +36,12 @@ pub struct Scenario {
     pub disaster: String,
     /// What happens, in a sentence or two.
     pub summary: String,
+    /// Drills that the plan demands (each by its `what`) and that a run of this one is.
+    #[serde(default)]
+    pub duties: Vec<String>,
+    /// Suites that it belongs to besides those that its duties put it in.
+    #[serde(default)]
+    pub suites: Vec<crate::calendar::Cadence>,
     /// Plan seconds per drill second while the calendar sets the pace.
     #[serde(default = "one")]
     pub calendar_scale: u32,
@@ -52,6 +62,9 @@ pub struct Scenario {
     pub strike: Strike,
     /// What breaks. Exactly one fault has `strikes: true`.
     pub faults: Vec<Fault>,
+    /// Sabotage: checks of the plan's monitor that do not run, with the alerts that rest on them.
+    #[serde(default)]
+    pub monitor_without: Vec<String>,
     /// The recovery.
     pub procedure: Procedure,
     /// Plan time after the strike at which the drill gives up.
@@ -59,6 +72,12 @@ pub struct Scenario {
     /// Windows, thresholds and checks that differ from their defaults.
     #[serde(default)]
     pub judging: Judging,
+    /// Checks of your own, by name, besides the built-in ones; each must have passed.
+    #[serde(default)]
+    pub checks: BTreeMap<String, OwnCheck>,
+    /// Programs that own commands need on the machine; without them the drill is skipped.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// What stands in for what the plan names.
     #[serde(default)]
     pub stand_ins: Vec<StandIn>,
@@ -73,6 +92,24 @@ pub struct Scenario {
     /// Sabotaged (or mended) variants, run as `PLAN/SCENARIO:TWIN`.
     #[serde(default)]
     pub twins: BTreeMap<String, Twin>,
+}
+
+impl Scenario {
+    /// Every command of the user's own, twins left aside.
+    #[must_use]
+    pub fn commands(&self) -> Vec<&CommandLine> {
+        let backups = self.backup.own().into_iter().map(|(_, command)| command);
+        let steps = self.procedure.steps.iter().filter_map(|step| match &step.action {
+            Action::Run(own) => Some(&own.command),
+            _ => None,
+        });
+        let faults = self.faults.iter().flat_map(|fault| match &fault.inject {
+            FaultKind::Run(own) => [Some(&own.command), Some(&own.prove), own.heal.as_ref()],
+            _ => [None; 3],
+        });
+        let checks = self.checks.values().map(|check| &check.run);
+        backups.chain(steps).chain(faults.flatten()).chain(checks).collect()
+    }
 }
 
 fn one() -> u32 {
@@ -148,6 +185,20 @@ pub struct Judging {
     /// Checks that must have passed, besides those derived from the ledger; the environment's all by default.
     #[serde(default)]
     pub checks: Option<Vec<String>>,
+    /// What the plan demands of such a drill beside its figures, each judged as a finding of its own.
+    #[serde(default)]
+    pub criteria: Vec<Criterion>,
+}
+
+/// A demand of the plan without a figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// What is demanded.
+    pub demand: Demanded,
+    /// Where the plan demands it.
+    #[serde(rename = "where")]
+    pub place: String,
 }
 
 /// What a run must end with.
@@ -186,6 +237,9 @@ pub struct Instead {
     /// See [`Scenario::faults`].
     #[serde(default)]
     pub faults: Option<Vec<Fault>>,
+    /// See [`Scenario::monitor_without`].
+    #[serde(default)]
+    pub monitor_without: Option<Vec<String>>,
     /// See [`Scenario::services`].
     #[serde(default)]
     pub services: Option<BTreeMap<String, Service>>,

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 
 use crate::plan::Plan;
 use crate::scenario::Scenario;
+use crate::suite::SuiteRun;
 use crate::verdict::Verdict;
 
 /// The schema of a plan's file.
@@ -22,6 +23,12 @@ pub fn scenario_schema() -> String {
 #[must_use]
 pub fn verdict_schema() -> String {
     text::<Verdict>()
+}
+
+/// The schema of `suite.json`.
+#[must_use]
+pub fn suite_schema() -> String {
+    text::<SuiteRun>()
 }
 
 fn text<T: JsonSchema>() -> String {

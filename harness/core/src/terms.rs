@@ -160,6 +160,29 @@ pub enum DetectorTerm {
     None,
 }
 
+/// A demand that has no figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Demanded {
+    /// Nothing that services of these tiers acknowledged may be lost.
+    NoLoss {
+        /// Levels.
+        tiers: Vec<u8>,
+    },
+    /// At the end the monitor watches, and every alert that it raised is cleared.
+    MonitoringRestored,
+}
+
+/// One demand without a figure, as it is judged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CriterionTerm {
+    /// What is demanded.
+    pub demand: Demanded,
+    /// Where it is from.
+    pub source: Source,
+}
+
 /// All that the judge needs to know of plan and scenario. Durations without "drill" in their words are plan time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -196,8 +219,20 @@ pub struct Terms {
     pub required_checks: Vec<String>,
     /// Whether the verdict is about the drill's size only (no projection).
     pub at_drill_size: bool,
+    /// The tool that took the backups and restored them, where it was not the reference tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
     /// Yearly availability of the plan in parts per million (999000 for 99.9 %), with its source.
     pub availability_ppm: Option<(u32, Source)>,
+    /// Demands of the plan without a figure.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<CriterionTerm>,
+    /// The striking fault can stay unseen: the time from strike to alert is a finding of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub latent: bool,
+    /// What the plan says against itself about this disaster, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub about_plan: Vec<String>,
     /// What of the terms is assumed, in words, for the report.
     pub assumptions: Vec<String>,
     /// What stood in for what.

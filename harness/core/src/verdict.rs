@@ -186,6 +186,32 @@ pub struct StepRun {
     pub detail: String,
 }
 
+/// Backups and the restore, in drill time and bytes: shown so that tools can be put side by side, never judged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ToolRun {
+    /// The tool that took the backups and restored them; empty where there was none.
+    pub name: String,
+    /// Base backups and dumps, in the order in which they were complete.
+    pub backups: Vec<BackupTaken>,
+    /// From the choice of the target until the restored database served, drill time.
+    pub restore: Option<Span>,
+    /// Bytes that the backups took up when the load had stopped.
+    pub stored: Option<u64>,
+}
+
+/// One backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupTaken {
+    /// `base` or `dump`.
+    pub kind: String,
+    /// Its name in the tool's own catalogue.
+    pub name: String,
+    /// From its start until it was complete, drill nanoseconds.
+    pub took: Nanos,
+}
+
 /// One fault as it went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -247,6 +273,9 @@ pub struct Verdict {
     pub faults: Vec<FaultRun>,
     /// Steps of the procedure.
     pub steps: Vec<StepRun>,
+    /// Backups and the restore.
+    #[serde(default)]
+    pub tool: ToolRun,
     /// Stalls of the harness.
     pub stalls: Vec<Stamp>,
     /// Settings that touch durability and deviate.

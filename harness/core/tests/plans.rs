@@ -102,6 +102,36 @@ fn the_example_of_the_guide_is_sound() {
     assert_eq!(plan.value.plan, "shop");
 }
 
+#[test]
+fn a_plan_is_readable() {
+    let lines: Vec<String> = plan("cibozer")
+        .outline()
+        .iter()
+        .map(|line| format!("{:indent$}{}", "", line.text, indent = line.depth * 2))
+        .collect();
+    for wanted in [
+        "rto: 2 hours",
+        "  database_loss:",
+        "    respond: 15 minutes (derived)",
+        "      - restore the latest dump from S3",
+        "            psql $DATABASE_URL",
+        "  - grant; lasts: 4 hours",
+        "    at: 02:00 UTC",
+        "  - restore of the database; every: 1 week; when: every Sunday; at: 02:00; environment: sandbox",
+    ] {
+        assert!(
+            lines.iter().any(|line| line == wanted),
+            "`{wanted}` is not in\n{}",
+            lines.join("\n")
+        );
+    }
+    assert!(
+        !lines
+            .iter()
+            .any(|line| line.contains("null") || line.contains("where:"))
+    );
+}
+
 /// The table as the model has it, to begin a new one with: `FIREDRILL_PRINT_FIGURES=PLAN`.
 #[test]
 fn figures_are_printed_on_demand() {

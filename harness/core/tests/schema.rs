@@ -5,7 +5,7 @@ mod keys;
 
 use std::path::{Path, PathBuf};
 
-use firedrill_core::schema::{plan_schema, scenario_schema, verdict_schema};
+use firedrill_core::schema::{plan_schema, scenario_schema, suite_schema, verdict_schema};
 
 fn committed(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -19,6 +19,7 @@ fn schemas_are_those_of_the_types() {
         ("plan.json", plan_schema()),
         ("scenario.json", scenario_schema()),
         ("verdict.json", verdict_schema()),
+        ("suite.json", suite_schema()),
     ];
     for (name, made) in schemas {
         let path = committed(name);

@@ -1,20 +1,22 @@
 //! Backups at the plan's cadence while the drill runs, one after the other.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use firedrill_backup::{BucketConfig, Database, Repository};
 use firedrill_core::event::{DelayKind, Event};
+use firedrill_core::scenario::CommandLine;
 use firedrill_core::stamp::{Nanos, Stamp};
 use firedrill_load::now;
+use firedrill_respond::own::{self, OwnCommands, OwnError, Task};
 use tokio::task::JoinHandle;
 
 use crate::recorder::Recorder;
 
 /// What kind of backup is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Kind {
     /// A dump, by `pg_dump` where the machine has one.
     Dump(Option<PathBuf>),
@@ -22,14 +24,51 @@ pub enum Kind {
     Base,
     /// A copy of the application's bucket.
     Files(BucketConfig),
+    /// A command of the user's own.
+    Own(OwnBackup),
+}
+
+/// A backup that a command of the user's own takes.
+#[derive(Clone)]
+pub struct OwnBackup {
+    /// What runs it.
+    pub own: Arc<OwnCommands>,
+    /// `base` or `dump`.
+    pub kind: &'static str,
+    /// The Postgres service that is backed up, on whose host it runs.
+    pub on: String,
+    /// Program and arguments.
+    pub command: CommandLine,
+    /// When it is killed.
+    pub deadline: Duration,
+}
+
+impl OwnBackup {
+    /// Takes one and returns its name.
+    ///
+    /// # Errors
+    /// The command did not succeed.
+    pub async fn take(&self) -> Result<String, OwnError> {
+        let task = Task {
+            kind: own::Kind::Backup,
+            name: self.kind,
+            on: &self.on,
+            command: &self.command,
+            deadline: self.deadline,
+            restores: None,
+            truth: None,
+        };
+        let (reply, _) = self.own.run(&task).await?;
+        Ok(reply.backup.unwrap_or_else(|| format!("by {}", self.command.join(" "))))
+    }
 }
 
 /// What is backed up, where to, how often.
 pub struct Schedule {
     /// How.
     pub kind: Kind,
-    /// Where to.
-    pub repository: Repository,
+    /// Where to, for the reference tool.
+    pub repository: Option<Repository>,
     /// What.
     pub database: Database,
     /// How often, drill time.
@@ -83,23 +122,39 @@ impl Drop for Cadence {
 }
 
 impl Schedule {
+    fn repository(&self) -> Result<&Repository, String> {
+        self.repository
+            .as_ref()
+            .ok_or_else(|| "there is no repository".to_owned())
+    }
+
+    async fn dump(&self, program: Option<&Path>) -> Result<String, String> {
+        let taken = self.repository()?.dump(&self.database, program, &|_| {}).await;
+        taken.map(|record| record.id).map_err(|error| error.to_string())
+    }
+
+    async fn files(&self, bucket: &BucketConfig) -> Result<String, String> {
+        let taken = self.repository()?.files(bucket, &|_| {}).await;
+        taken.map(|record| record.id).map_err(|error| error.to_string())
+    }
+
+    async fn base(&self) -> Result<String, String> {
+        let taken = self.repository()?.base_backup(&self.database, "cadence", &|_| {}).await;
+        taken.map(|record| record.id).map_err(|error| error.to_string())
+    }
+
     async fn take(&self) {
         let early = now();
         let (kind, taken) = match &self.kind {
-            Kind::Dump(program) => (
-                "dump",
-                self.repository.dump(&self.database, program.as_deref(), &|_| {}).await,
-            ),
-            Kind::Base => (
-                "base",
-                self.repository.base_backup(&self.database, "cadence", &|_| {}).await,
-            ),
-            Kind::Files(bucket) => ("files", self.repository.files(bucket, &|_| {}).await),
+            Kind::Dump(program) => ("dump", self.dump(program.as_deref()).await),
+            Kind::Base => ("base", self.base().await),
+            Kind::Files(bucket) => ("files", self.files(bucket).await),
+            Kind::Own(own) => (own.kind, own.take().await.map_err(|error| error.to_string())),
         };
         let stamp = Stamp::new(early, now());
         match taken {
-            Ok(record) => {
-                let (component, name) = (self.component.clone(), record.id);
+            Ok(name) => {
+                let component = self.component.clone();
                 self.recorder.record(
                     stamp,
                     Event::Restorable {

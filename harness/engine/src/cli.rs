@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use firedrill_core::calendar::Cadence;
 use firedrill_core::event::Phase;
+use firedrill_core::plan::CivilDay;
+use firedrill_core::suite::Shard;
 
 /// Rehearses disasters and finds out whether a disaster-recovery plan holds.
 ///
@@ -90,17 +93,31 @@ pub enum Command {
     Judge(Judge),
     /// Print one rendering of a judged run (--format text|json|markdown|junit|html).
     Report(Report),
+    /// Put runs side by side: the tool of each, backup and restore time, bytes stored, loss, restored.
+    Compare(Compare),
     /// DR plans: list, show, check, lint.
     #[command(subcommand)]
     Plan(crate::command::plan::PlanCommand),
     /// Scenarios: list, show, check.
     #[command(subcommand)]
     Scenario(crate::command::scenario::ScenarioCommand),
+    /// Runs of the past: list, prune.
+    #[command(subcommand)]
+    Runs(crate::command::runs::RunsCommand),
+    /// Run the drills that a calendar wants together, and report on all of them at once.
+    Suite(Box<Suite>),
+    /// What is due by the plans' own calendars, what is overdue, when each drill was run last.
+    Schedule(Schedule),
+    /// Key figures over past runs: success, RTO and RPO, time to detect and to recover, drills held of those owed.
+    Kpis(Kpis),
     /// Faults: list, prove.
     #[command(subcommand)]
     Fault(crate::command::fault::FaultCommand),
     /// Write a plan and a scenario of your own to start from.
     Init(crate::command::init::Init),
+    /// Backups of the reference tool: list, verify, restore.
+    #[command(subcommand)]
+    Backup(crate::command::backup::BackupCommand),
     /// What this machine can run, what is missing, and what to do about it.
     Doctor(Doctor),
     /// Remove what drills that no longer live have left behind, or end a drill kept with --keep.
@@ -259,9 +276,160 @@ pub struct Judge {
 
 /// `firedrill report`
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Report {
     /// The run directory.
-    pub run: PathBuf,
+    #[arg(required = true)]
+    pub run: Option<PathBuf>,
+    /// What else can be reported.
+    #[command(subcommand)]
+    pub of: Option<ReportOf>,
+}
+
+/// `firedrill report ...`
+#[derive(Debug, Subcommand)]
+pub enum ReportOf {
+    /// Join the shards of a suite into one report; exits as the whole suite does.
+    Merge {
+        /// Folders of suites (or their suite.json), one for each shard.
+        #[arg(required = true)]
+        suites: Vec<PathBuf>,
+        /// Write suite.json and all renderings there as well.
+        #[arg(long, value_name = "DIR")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Which suite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum SuiteName {
+    Weekly,
+    Monthly,
+    Quarterly,
+    Annual,
+}
+
+impl From<SuiteName> for Cadence {
+    fn from(name: SuiteName) -> Cadence {
+        match name {
+            SuiteName::Weekly => Cadence::Weekly,
+            SuiteName::Monthly => Cadence::Monthly,
+            SuiteName::Quarterly => Cadence::Quarterly,
+            SuiteName::Annual => Cadence::Annual,
+        }
+    }
+}
+
+/// `firedrill suite`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A scenario belongs to a suite if a duty of its plan that it names under `duties` recurs so often, or if it names the
+suite under `suites`. The exit code is that of the worst drill; a drill that was wanted and skipped makes it 3.
+
+Examples:
+  firedrill suite weekly
+  firedrill suite monthly --plan samia-tarot --shard 1/2     half of it; `firedrill report merge` joins the halves
+  firedrill suite weekly ./drills/ --list                    what would be run")]
+pub struct Suite {
+    /// How often it is meant to be run.
+    #[arg(value_enum)]
+    pub suite: SuiteName,
+
+    /// Scenarios to choose from: files, folders of them, names; all shipped ones by default.
+    pub scenarios: Vec<String>,
+
+    /// Only drills of this plan (a shipped name or a file); may be repeated.
+    #[arg(long = "plan", value_name = "PLAN")]
+    pub plans: Vec<String>,
+
+    /// Drills at a time. Two on a small machine stall each other, and stalls make drills inconclusive.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub jobs: u8,
+
+    /// Only part `i` of `n`, such as `1/3`.
+    #[arg(long, value_name = "i/n")]
+    pub shard: Option<Shard>,
+
+    /// A drill that may be skipped where it cannot run; may be repeated.
+    #[arg(long = "allow-skip", value_name = "SCENARIO")]
+    pub allow_skip: Vec<String>,
+
+    /// Hold drills to what their scenarios expect instead of to their plans' targets.
+    #[arg(long)]
+    pub expected: bool,
+
+    /// Print what would be run, and run nothing.
+    #[arg(long)]
+    pub list: bool,
+
+    /// End a drill that runs longer than this many minutes.
+    #[arg(long, value_name = "MINUTES", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    pub drill_deadline: u32,
+
+    /// Folder of run directories, and of past runs that new ones are held against.
+    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT")]
+    pub output: PathBuf,
+
+    /// Folder of the suite's own report; a new one in the folder of run directories by default.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub postgres: PostgresArguments,
+}
+
+/// Where past runs are, and as of when they are looked at.
+#[derive(Args, Clone, Debug)]
+pub struct Past {
+    /// Only this plan (a shipped name or a file); may be repeated.
+    #[arg(long = "plan", value_name = "PLAN")]
+    pub plans: Vec<String>,
+
+    /// Scenarios that serve the plans' duties: files, folders, names; all shipped ones by default.
+    #[arg(long = "scenario", value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+
+    /// Folder of run directories; may be repeated.
+    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT")]
+    pub history: Vec<PathBuf>,
+
+    /// The day that counts as today, such as 2026-12-07; runs after it are left out.
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<CivilDay>,
+}
+
+/// `firedrill schedule`
+#[derive(Args, Debug)]
+pub struct Schedule {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub past: Past,
+
+    /// The coming twelve months as a calendar file (iCalendar) instead of a table.
+    #[arg(long)]
+    pub ics: bool,
+}
+
+/// `firedrill kpis`
+#[derive(Args, Debug)]
+pub struct Kpis {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub past: Past,
+
+    /// The first day that counts; that of the first run by default.
+    #[arg(long, value_name = "DATE")]
+    pub since: Option<CivilDay>,
+}
+
+/// `firedrill compare`
+#[derive(Args, Debug)]
+pub struct Compare {
+    /// Run directories.
+    #[arg(required = true, num_args = 1..=32)]
+    pub runs: Vec<PathBuf>,
 }
 
 /// `firedrill doctor`

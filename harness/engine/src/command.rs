@@ -1,17 +1,23 @@
 //! The commands, one file each; this one maps what they end with to exit codes.
 
+pub mod backup;
 pub mod clean;
+pub mod compare;
 pub mod doctor;
 pub mod fault;
 pub mod history;
 pub mod init;
 pub mod judge;
+pub mod kpis;
 pub mod man;
 pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod scenario;
+pub mod schedule;
+pub mod suite;
 
 use std::process::ExitCode;
 
@@ -24,6 +30,8 @@ use crate::cli::{Cli, Color, Command, Format};
 pub enum Failure {
     /// Bad usage, a bad input file or altered evidence (2).
     Input(miette::Report),
+    /// What was asked for cannot run on this machine: skipped, and never passed (3).
+    Skipped(miette::Report),
     /// The harness failed (4).
     Harness(miette::Report),
     /// Interrupted (130).
@@ -34,6 +42,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Failure::Input(_) => 2,
+            Failure::Skipped(_) => 3,
             Failure::Harness(_) => 4,
             Failure::Interrupted => 130,
         }
@@ -63,11 +72,17 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run, &cli),
         Command::Replay(replay) => replay::replay(replay, &cli),
         Command::Judge(judge) => judge::judge(judge, &cli),
+        Command::Compare(compare) => compare::compare(compare, &cli),
         Command::Report(report) => report::report(report, &cli),
         Command::Plan(command) => plan::run(command, &cli),
         Command::Scenario(command) => scenario::run(command, &cli),
+        Command::Runs(command) => runs::run(command, &cli),
+        Command::Suite(suite) => suite::suite(suite, &cli),
+        Command::Schedule(schedule) => schedule::schedule(schedule, &cli),
+        Command::Kpis(kpis) => kpis::kpis(kpis, &cli),
         Command::Fault(command) => fault::run(command, &cli),
         Command::Init(init) => init::run(init),
+        Command::Backup(command) => backup::run(command, &cli),
         Command::Doctor(doctor) => doctor::doctor(doctor, &cli),
         Command::Clean(clean) => clean::clean(clean, &cli),
         Command::History(history) => history::history(history),
@@ -86,7 +101,9 @@ fn ended(outcome: Result<u8, Failure>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             match &failure {
-                Failure::Input(report) | Failure::Harness(report) => crate::view::say(&format!("{report:?}")),
+                Failure::Input(report) | Failure::Skipped(report) | Failure::Harness(report) => {
+                    crate::view::say(&format!("{report:?}"))
+                }
                 Failure::Interrupted => {}
             }
             ExitCode::from(failure.exit_code())

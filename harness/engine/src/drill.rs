@@ -8,6 +8,7 @@ mod detect;
 mod disrupt;
 mod exam;
 mod keep;
+mod own;
 mod pause;
 mod prepare;
 mod recall;
@@ -24,13 +25,14 @@ use firedrill_core::stamp::{Nanos, Stamp};
 use firedrill_core::{Plan, Scenario, Terms};
 use firedrill_environment::{Local, LocalOptions, PostgresChoice};
 use firedrill_load::{Canary, Live, Workload, now};
-use firedrill_respond::{Monitor, People, Team};
+use firedrill_respond::{Monitor, OwnCommands, People, Team};
 
 use crate::archive_watch::ArchiveWatch;
 use crate::cadence::Cadence;
 use crate::check::static_tables::Digests;
 use crate::fault::Fault;
 use crate::heartbeat::Heartbeat;
+use crate::library::ToolFile;
 use crate::recorder::Recorder;
 use crate::stage::{Stage, StageError};
 use crate::view::Announce;
@@ -57,6 +59,8 @@ pub struct Script {
     pub keep: bool,
     /// The run directory.
     pub directory: PathBuf,
+    /// Files that the scenario's own commands use.
+    pub tools: Vec<ToolFile>,
     /// Where it pauses or ends early.
     pub stops: Stops,
     /// Values of an earlier run in place of fresh choices.
@@ -98,6 +102,12 @@ pub enum DrillError {
     /// The evidence cannot be written.
     #[error("{0}")]
     Recorder(String),
+    /// A command of the user's own failed while the drill was being prepared.
+    #[error("{0}")]
+    Own(firedrill_respond::OwnError),
+    /// A command of the user's own says that it cannot run here: no fault of anyone's.
+    #[error("{0}")]
+    CannotRun(String),
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
@@ -134,6 +144,7 @@ pub struct Drill {
     load: Arc<Mutex<RunningLoad>>,
     monitor: Option<Arc<Monitor>>,
     team: Option<Arc<Team>>,
+    own: Option<Arc<OwnCommands>>,
     people: People,
     archive: Option<ArchiveWatch>,
     dumps: Option<Cadence>,
@@ -175,6 +186,7 @@ impl Drill {
             load: Arc::default(),
             monitor: None,
             team: None,
+            own: None,
             people,
             archive: None,
             dumps: None,
@@ -303,6 +315,7 @@ impl Drill {
             monitor.stop().await;
         }
         self.team = None;
+        let own = self.own.take();
         let healed: Vec<usize> = self.injected.drain(..).rev().collect();
         for index in healed {
             let fault = &self.faults[index];
@@ -318,6 +331,7 @@ impl Drill {
             }
         }
         self.faults.clear();
+        drop(own);
         if self.script.keep {
             problems.extend(self.leave().await);
         }

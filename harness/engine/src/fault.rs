@@ -1,10 +1,17 @@
 //! Faults: how something is broken, proved broken and healed. One file per family. A fault is built from the
 //! scenario and the environment's capabilities; it never touches what those do not offer.
 
+pub mod backup_object;
 pub mod catalogue;
 pub mod data;
+pub mod draw;
 pub mod link;
 pub mod objects;
+pub mod own;
+pub mod page;
+pub mod relation;
+pub mod relation_file;
+pub mod server_file;
 pub mod service;
 
 use std::collections::BTreeMap;
@@ -50,6 +57,12 @@ pub trait Fault: Send + Sync {
     /// returns the names of those it took. A fault that chooses nothing takes nothing.
     fn recall(&mut self, _recorded: &BTreeMap<String, String>) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Looks at what it will need later, such as what pages hold before the load begins. Called once the data is loaded;
+    /// nothing is broken by it.
+    async fn arm(&self) -> Result<(), FaultError> {
+        Ok(())
     }
 
     /// Breaks it; returns when the effect is asked for, before it is proved.

@@ -15,6 +15,10 @@ use firedrill_core::{Plan, Scenario};
 
 use crate::command::Failure;
 
+mod tools;
+
+pub use tools::{TOOLS, ToolFile, digests, keep, kept, missing, missing_programs};
+
 /// A file that comes with this program.
 #[derive(Clone, Copy, Debug)]
 pub struct Shipped {
@@ -52,6 +56,18 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/database-failure.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/database-failure-pgbackrest",
+        "scenarios/samia-tarot-failover/database-failure-pgbackrest.yaml"
+    ),
+    shipped!(
+        "samia-tarot-failover/database-failure-shell",
+        "scenarios/samia-tarot-failover/database-failure-shell.yaml"
+    ),
+    shipped!(
+        "samia-tarot-failover/gameday-database-corruption",
+        "scenarios/samia-tarot-failover/gameday-database-corruption.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/network-partition",
         "scenarios/samia-tarot-failover/network-partition.yaml"
     ),
@@ -62,6 +78,10 @@ pub const SCENARIOS: &[Shipped] = &[
     shipped!(
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
+    ),
+    shipped!(
+        "samia-tarot/newest-backup-corrupt",
+        "scenarios/samia-tarot/newest-backup-corrupt.yaml"
     ),
     shipped!("samia-tarot/object-lost", "scenarios/samia-tarot/object-lost.yaml"),
 ];
@@ -75,6 +95,8 @@ pub struct Loaded {
     pub scenario: Parsed<Scenario>,
     /// The twin that was asked for; whether it exists is found out by resolving.
     pub twin: Option<String>,
+    /// Files that the scenario's own commands may use.
+    pub tools: Vec<ToolFile>,
 }
 
 impl Loaded {
@@ -112,14 +134,27 @@ pub fn load(argument: &str) -> Result<Loaded, Failure> {
             )),
             Holds::Scenario | Holds::Neither => input(mistakes),
         })?;
-        let plan = plan_of(&scenario, path.parent().unwrap_or(Path::new("")))?;
-        return Ok(Loaded { plan, scenario, twin });
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let plan = plan_of(&scenario, folder)?;
+        let tools = tools::beside(&scenario, folder)?;
+        return Ok(Loaded {
+            plan,
+            scenario,
+            twin,
+            tools,
+        });
     }
     let shipped = find(SCENARIOS, name, "scenario")?;
     let scenario = parse_scenario(Source::new(shipped.path, shipped.text)).map_err(input)?;
     let folder = Path::new(shipped.path).parent().unwrap_or(Path::new(""));
     let plan = plan_of(&scenario, folder)?;
-    Ok(Loaded { plan, scenario, twin })
+    let tools = tools::shipped(folder);
+    Ok(Loaded {
+        plan,
+        scenario,
+        twin,
+        tools,
+    })
 }
 
 /// A plan by name or file.

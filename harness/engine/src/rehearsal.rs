@@ -14,6 +14,7 @@ use crate::cli::Cli;
 use crate::command::Failure;
 use crate::drill::{Recalled, Script, Stops};
 use crate::judged::JudgedRun;
+use crate::library::{self, ToolFile};
 use crate::performance::{conclude, perform};
 use crate::run_directory::{self, InUse};
 use crate::view::{Telling, say};
@@ -33,6 +34,8 @@ pub struct Rehearsal {
     pub terms: Terms,
     /// The twin, and values put in place of the scenario's own.
     pub settings: BTreeMap<String, String>,
+    /// Files that the scenario's own commands use.
+    pub tools: Vec<ToolFile>,
     /// Where it runs.
     pub environment: String,
     /// Which Postgres.
@@ -72,11 +75,13 @@ impl Rehearsal {
     /// When it could not be played to where it was to end.
     pub fn perform(&self, seed: u64, telling: Telling) -> Result<Run, Failure> {
         let id = u64::from(std::process::id()) ^ random_u64()?;
+        self.can_run()?;
         let name = run_directory::run_name(&self.terms.scenario, (seed ^ id) as u16);
         let directory = self.output.join(&name);
         let inputs = self.inputs(&name, seed);
         let made =
             run_directory::create(&directory, &inputs).and_then(|digest| Ok((digest, InUse::claim(&directory)?)));
+        let made = made.and_then(|made| library::keep(&self.tools, &directory).map(|()| made));
         let (digest, _in_use) = made.map_err(|error| {
             Failure::Input(miette::miette!(
                 help = "choose a folder that can be written with --output DIR",
@@ -125,6 +130,7 @@ impl Rehearsal {
             },
             keep: self.keep,
             directory,
+            tools: self.tools.clone(),
             stops: self.stops.clone(),
             recalled: self.recalled.clone(),
         })
@@ -145,8 +151,32 @@ impl Rehearsal {
             terms: self.terms.clone(),
             seed,
             environment: self.environment.clone(),
-            versions: versions(&self.build),
+            versions: versions(&self.build)
+                .into_iter()
+                .chain(library::digests(&self.tools))
+                .collect(),
         }
+    }
+
+    /// Whether the scenario's own commands have their files, and the machine what they need.
+    fn can_run(&self) -> Result<(), Failure> {
+        let missing = library::missing(&self.scenario, &self.tools);
+        if !missing.is_empty() {
+            return Err(Failure::Input(miette::miette!(
+                help = "put them into the folder `tools` beside the scenario's file",
+                "the scenario's commands name files that are not there: {}",
+                missing.join(", ")
+            )));
+        }
+        let missing = library::missing_programs(&self.scenario);
+        if !missing.is_empty() {
+            return Err(Failure::Skipped(miette::miette!(
+                help = "install them (`./ci/setup` does, on Debian), or run a scenario that needs none",
+                "skipped: the scenario needs programs that are not on PATH: {}",
+                missing.join(", ")
+            )));
+        }
+        Ok(())
     }
 }
 

@@ -175,6 +175,20 @@ pub fn write(directory: &Path, path: &str, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&part, &target)
 }
 
+/// Writes a file in a folder of the run directory, which is made where it is missing.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_below(directory: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(directory.join(folder))?;
+    }
+    let name = path
+        .to_str()
+        .ok_or_else(|| io::Error::other("a file name that is not UTF-8"))?;
+    write(directory, name, bytes)
+}
+
 /// Writes the manifest, the last file of a run.
 ///
 /// # Errors

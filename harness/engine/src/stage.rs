@@ -90,13 +90,19 @@ impl Stage {
                     let settings = service.settings.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
                     let options = PostgresOptions {
                         settings,
+                        data_checksums: service.data_checksums,
                         ..PostgresOptions::default()
                     };
                     let host = stage.local.postgres(name, options)?;
                     stage.postgres.insert(name.clone(), Arc::new(host));
                 }
-                Service::S3(_) => {
-                    stage.stores.insert(name.clone(), Arc::new(stage.local.store(name)?));
+                Service::S3(service) => {
+                    let host = if service.tls {
+                        stage.local.store_with_tls(name)?
+                    } else {
+                        stage.local.store(name)?
+                    };
+                    stage.stores.insert(name.clone(), Arc::new(host));
                 }
                 Service::Application(_) => {
                     let host = stage.local.application(name, serde_json::json!({}))?;

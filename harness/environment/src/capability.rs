@@ -54,6 +54,14 @@ pub trait Files: Send + Sync {
     async fn sync(&self, path: &Path) -> Result<()>;
     /// Whether there is such a path.
     async fn exists(&self, path: &Path) -> Result<bool>;
+    /// Bytes of a file; none where there is no such file.
+    async fn size(&self, path: &Path) -> Result<Option<u64>>;
+    /// Cuts a file that exists to this many bytes; one that is shorter stays as it is.
+    async fn cut(&self, path: &Path, bytes: u64) -> Result<()>;
+    /// Writes a whole file where there is none, with the owner of the directory it lies in and for that owner alone.
+    async fn create(&self, path: &Path, bytes: &[u8]) -> Result<()>;
+    /// Names of the files and directories in a directory, sorted; at most 100,000.
+    async fn list(&self, path: &Path) -> Result<Vec<String>>;
 }
 
 /// A command to run where a service lives.
@@ -76,12 +84,14 @@ pub struct Outcome {
     pub stdout: Vec<u8>,
     /// The last MiB of what it wrote to standard error.
     pub stderr: Vec<u8>,
+    /// It had not ended at its deadline and was killed, with its children.
+    pub late: bool,
 }
 
 /// Running commands as the service's user.
 #[async_trait]
 pub trait Exec: Send + Sync {
-    /// Runs a command to its end; kills it, with its children, when `deadline` has passed (an error then).
+    /// Runs a command to its end; kills it, with its children, when `deadline` has passed.
     async fn run(&self, invocation: Invocation, deadline: Duration) -> Result<Outcome>;
 }
 

@@ -22,6 +22,10 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The scenario's own tools, in the runtime directory.
+const TOOLS: &str = "tools";
+/// What outlives the hosts, in the runtime directory.
+const VAULT: &str = "vault";
 /// How much of the supervisor's log goes into an error.
 const LOG_BYTES_MAX: u64 = 4096;
 
@@ -165,7 +169,15 @@ impl Local {
     /// # Errors
     /// The name is taken or cannot be used.
     pub fn store(&self, name: &str) -> Result<Store> {
-        Store::new(&self.site, name)
+        Store::new(&self.site, name, false)
+    }
+
+    /// The same for a store that speaks TLS as well, with a certificate made for it.
+    ///
+    /// # Errors
+    /// As [`Local::store`].
+    pub fn store_with_tls(&self, name: &str) -> Result<Store> {
+        Store::new(&self.site, name, true)
     }
 
     /// A host for the application; `config` is written to its `--config` file at each start, with `listen` and
@@ -226,6 +238,49 @@ impl Local {
         self.site.supervisor.register(directory).await
     }
 
+    /// Lays out the scenario's own tools where the services' user can run them, and returns the folder. Paths are
+    /// relative, of plain names.
+    ///
+    /// # Errors
+    /// A path leads out of the folder, or cannot be written.
+    pub fn lay_out_tools<'a>(&self, files: impl IntoIterator<Item = (&'a Path, &'a [u8])>) -> Result<PathBuf> {
+        let folder = self.site.runtime.path.join(TOOLS);
+        make_open(&folder)?;
+        for (path, content) in files {
+            let plain = |part| matches!(part, std::path::Component::Normal(_));
+            if path.as_os_str().is_empty() || !path.components().all(plain) {
+                return Err(EnvironmentError::Invalid(format!(
+                    "{} cannot be the path of a tool: expected names within its folder",
+                    path.display()
+                )));
+            }
+            for above in path.ancestors().skip(1).collect::<Vec<_>>().into_iter().rev() {
+                make_open(&folder.join(above))?;
+            }
+            let place = folder.join(path);
+            fs::write(&place, content).map_err(EnvironmentError::path("write", &place))?;
+            fs::set_permissions(&place, Permissions::from_mode(0o755))
+                .map_err(EnvironmentError::path("make executable", &place))?;
+        }
+        Ok(folder)
+    }
+
+    /// A directory that outlives every host of the run, as a file server would: the services' user may write there.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn vault(&self) -> Result<PathBuf> {
+        let vault = self.site.runtime.path.join(VAULT);
+        if !vault.exists() {
+            DirBuilder::new()
+                .mode(0o700)
+                .create(&vault)
+                .map_err(EnvironmentError::path("make", &vault))?;
+            crate::user::give(self.site.account.as_ref(), &vault)?;
+        }
+        Ok(vault)
+    }
+
     /// Ends every process of the run and removes what they used. Where the run is kept, it only lets go.
     ///
     /// # Errors
@@ -259,11 +314,11 @@ impl Site {
     /// Makes the directory of a service, owned by the services' user.
     pub(crate) fn service_directory(&self, name: &str) -> Result<PathBuf> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        let reserved = ["bin", "logs", "exec", "postgres-build"].contains(&name);
+        let reserved = ["bin", "logs", "exec", "postgres-build", TOOLS, VAULT].contains(&name);
         if name.is_empty() || name.len() > 20 || !name.bytes().all(plain) || reserved {
             return Err(EnvironmentError::Invalid(format!(
-                "`{name}` cannot name a service: expected 1 to 20 of a-z, 0-9 and `-`, and not bin, logs, exec or \
-                 postgres-build"
+                "`{name}` cannot name a service: expected 1 to 20 of a-z, 0-9 and `-`, and not bin, logs, exec, tools, \
+                 vault or postgres-build"
             )));
         }
         if !self
@@ -288,6 +343,14 @@ impl Site {
     pub(crate) fn user(&self) -> Option<(u32, u32)> {
         self.account.as_ref().map(|account| (account.uid, account.gid))
     }
+}
+
+/// Makes a directory that everyone may read, unless it is there.
+fn make_open(path: &Path) -> Result<()> {
+    if !path.is_dir() {
+        fs::create_dir(path).map_err(EnvironmentError::path("make", path))?;
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(EnvironmentError::path("open up", path))
 }
 
 /// Where the supervisor complains: with the logs, or where there are none in a file without a name. The runtime directory

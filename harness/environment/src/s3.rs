@@ -1,6 +1,8 @@
 //! `firedrill s3`: an S3 store on loopback over a directory, by s3s and s3s-fs. Every response tells which life of the
 //! store gave it, looked up in the data itself: a store whose data is lost must not pass for the old one.
 
+mod tls;
+
 use crate::supervise::sweep::complain;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
@@ -23,6 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+pub use tls::TlsFiles;
+pub(crate) use tls::make as make_certificate;
 
 /// The header that tells the incarnation, as `ID/EPOCH`; `none` while the data directory is lost.
 pub const INCARNATION_HEADER: &str = "x-firedrill-incarnation";
@@ -48,6 +54,9 @@ pub struct S3Config {
     pub access_key: String,
     /// Its secret.
     pub secret_key: String,
+    /// Certificate and key, where it is to speak TLS as well.
+    #[serde(default)]
+    pub tls: Option<TlsFiles>,
 }
 
 impl fmt::Debug for S3Config {
@@ -197,6 +206,13 @@ pub async fn serve(config: S3Config) -> Result<(), S3Error> {
         path: config.root.clone(),
         detail: format!("{error:?}"),
     })?;
+    let acceptor = match &config.tls {
+        Some(files) => Some(tls::acceptor(files).map_err(|detail| S3Error::Store {
+            path: config.root.clone(),
+            detail,
+        })?),
+        None => None,
+    };
     let mut builder = S3ServiceBuilder::new(store);
     builder.set_auth(SimpleAuth::from_single(
         config.access_key.clone(),
@@ -233,8 +249,9 @@ pub async fn serve(config: S3Config) -> Result<(), S3Error> {
                 Ok((permit, stream)) => {
                     let _ = stream.set_nodelay(true);
                     let (service, root, ending) = (service.clone(), Arc::clone(&root), ending.subscribe());
+                    let acceptor = acceptor.clone();
                     connections.spawn(async move {
-                        converse(stream, service, root, ending).await;
+                        converse(stream, acceptor, service, root, ending).await;
                         drop(permit);
                     });
                 }
@@ -256,7 +273,17 @@ async fn accept(
     listener.accept().await.map(|(stream, _)| (permit, stream))
 }
 
-async fn converse(stream: TcpStream, service: S3Service, root: Arc<Path>, mut ending: watch::Receiver<bool>) {
+async fn converse(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    service: S3Service,
+    root: Arc<Path>,
+    mut ending: watch::Receiver<bool>,
+) {
+    // A client that breaks off the handshake is its own affair.
+    let Ok(stream) = tls::greeted(stream, acceptor).await else {
+        return;
+    };
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
         let answering = Service::call(&service, request);
         let root = Arc::clone(&root);
@@ -317,6 +344,7 @@ mod tests {
             root: directory.path().join("data"),
             access_key: "A".into(),
             secret_key: "hunter2".into(),
+            tls: None,
         };
         assert!(!format!("{config:?}").contains("hunter2"));
         assert!(matches!(serve(config).await, Err(S3Error::NotLoopback(_))));

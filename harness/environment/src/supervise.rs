@@ -159,7 +159,7 @@ impl Supervise {
 
     fn spawn(&mut self, spawn: &Spawn) -> io::Result<Identity> {
         // Canonical, since that is what the process table will show.
-        let program = find_program(&spawn.program)?;
+        let program = find_program(spawn)?;
         let shown = program.canonicalize().unwrap_or_else(|_| program.clone());
         self.journal.write(Entry::Program { path: shown })?;
         if let Some((uid, _)) = spawn.user {
@@ -319,15 +319,34 @@ fn listen() -> io::Result<Receiver<Request>> {
     Ok(requests)
 }
 
-fn find_program(program: &Path) -> io::Result<PathBuf> {
+fn find_program(spawn: &Spawn) -> io::Result<PathBuf> {
+    let program = &spawn.program;
     if program.components().count() > 1 {
         return Ok(program.to_path_buf());
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own = spawn.env.iter().rev().find(|(name, _)| name == "PATH");
+    let path = own.map_or_else(
+        || std::env::var_os("PATH").unwrap_or_default(),
+        |(_, path)| path.clone().into(),
+    );
+    let user = spawn.user.map(|(uid, gid)| crate::user::Account {
+        name: String::new(),
+        uid,
+        gid,
+    });
     std::env::split_paths(&path)
         .map(|directory| directory.join(program))
-        .find(|found| found.is_file())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{} is not on PATH", program.display())))
+        // What only we can reach, such as a version manager's shims below /root, is nothing to the user.
+        .find(|candidate| candidate.is_file() && crate::user::can_reach(user.as_ref(), candidate))
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::NotFound,
+                format!(
+                    "{} is not on PATH, or out of the services' user's reach",
+                    program.display()
+                ),
+            )
+        })
 }
 
 fn tell(message: &Message) {

@@ -49,6 +49,14 @@ impl Account {
     }
 }
 
+impl Account {
+    /// Whether this user can pass through all directories above `path`, and into it where it is one (a file: run it).
+    #[must_use]
+    pub fn can_reach(&self, path: &Path) -> bool {
+        can_reach(Some(self), path)
+    }
+}
+
 fn find(passwd: &str, name: &str) -> Option<Account> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');

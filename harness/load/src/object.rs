@@ -66,7 +66,7 @@ impl fmt::Debug for StoreConfig {
 pub struct Bucket(AmazonS3);
 
 impl StoreConfig {
-    /// Opens the bucket; asks nothing of it yet. A rustls provider (ring) must be installed in the process.
+    /// Opens the bucket; asks nothing of it yet.
     ///
     /// # Errors
     /// The configuration makes no sense.
@@ -79,6 +79,8 @@ impl StoreConfig {
     /// # Errors
     /// The configuration makes no sense.
     pub fn bucket(&self) -> Result<Bucket, LoadError> {
+        // The process may have chosen already; either choice is ring here.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let plain = self.endpoint.starts_with("http://");
         let client = ClientOptions::new()
             .with_allow_http(plain)

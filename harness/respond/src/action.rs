@@ -4,9 +4,11 @@ mod fence;
 mod files;
 mod hold;
 mod mode;
+mod own;
 mod release;
 mod repoint;
 mod restore;
+mod salvage;
 mod ship;
 mod start;
 mod validate;
@@ -16,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use firedrill_core::scenario::{Action, TargetRule};
 use firedrill_environment::EnvironmentError;
+use tokio::time::Instant;
 
 use crate::application::ApplicationError;
 use crate::team::Team;
@@ -87,6 +90,20 @@ pub enum ActionError {
         /// Which.
         service: String,
     },
+    /// A server that still runs would go on writing what is being taken from it.
+    #[error("service `{service}` is not down: it would go on writing WAL; fence it first")]
+    StillUp {
+        /// Which.
+        service: String,
+    },
+    /// Every backup that could be used was found damaged.
+    #[error("none of the {tried} newest backups that were read through is whole: {found}")]
+    NoneWhole {
+        /// How many were read.
+        tried: usize,
+        /// What is wrong with them.
+        found: String,
+    },
     /// The service or the machine said no.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
@@ -104,22 +121,39 @@ pub enum ActionError {
         /// What it said.
         reason: String,
     },
+    /// A command of the team's own failed.
+    #[error(transparent)]
+    Own(#[from] crate::own::OwnError),
     /// A figure of the scenario does not fit.
     #[error("{0}")]
     Figure(String),
 }
 
 /// What a step is waiting for, told in its detail when its deadline passes first.
-#[derive(Clone, Default)]
-pub(crate) struct Waiting(Arc<Mutex<String>>);
+#[derive(Clone)]
+pub(crate) struct Waiting {
+    what: Arc<Mutex<String>>,
+    /// The step that waits.
+    pub(crate) step: String,
+    /// When its deadline passes.
+    pub(crate) until: Instant,
+}
 
 impl Waiting {
+    pub(crate) fn of(step: &str, until: Instant) -> Waiting {
+        Waiting {
+            what: Arc::default(),
+            step: step.to_owned(),
+            until,
+        }
+    }
+
     pub(crate) fn on(&self, what: impl Into<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = what.into();
+        *self.what.lock().unwrap_or_else(PoisonError::into_inner) = what.into();
     }
 
     pub(crate) fn words(&self) -> String {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.what.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -129,7 +163,13 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
         Action::Hold { tiers } => hold::perform(team, tiers).await,
         Action::Release { tiers } => release::perform(team, tiers, waiting).await,
         Action::Fence { service } => fence::perform(team, service).await,
-        Action::Restore { into, from, target } => restore::perform(team, into, *from, target, waiting).await,
+        Action::Restore {
+            into,
+            from,
+            target,
+            backup,
+        } => restore::perform(team, into, *from, target, *backup, waiting).await,
+        Action::SalvageWal { from } => salvage::perform(team, from, waiting).await,
         Action::ShipWal { service } => ship::perform(team, service, waiting).await,
         Action::RestoreFiles { into } => files::perform(team, into, waiting).await,
         Action::Start { service } => start::perform(team, service).await,
@@ -140,6 +180,7 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
         } => repoint::perform(team, application, database, *route).await,
         Action::Mode { application, mode } => mode::perform(team, application, mode).await,
         Action::Validate { application } => validate::perform(team, application, waiting).await,
+        Action::Run(step) => own::perform(team, step, waiting).await,
     }
 }
 
@@ -184,6 +225,10 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
             need(team.bucket(into).err());
             need(team.backups().err());
         }
+        Action::SalvageWal { from } => {
+            need(team.database(from).err());
+            need(team.backups().err());
+        }
         Action::Repoint {
             application,
             database,
@@ -202,6 +247,7 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
             }
         }
         Action::Validate { application } => need(team.application(application).err()),
+        Action::Run(step) => problems.extend(own::problems(team, step)),
     }
     problems
 }
@@ -221,6 +267,7 @@ pub(crate) fn words(action: &Action) -> String {
         Action::Release { tiers } => format!("release {}", levels(tiers)),
         Action::Fence { service } => format!("fence {service}"),
         Action::Restore { into, from, .. } => format!("restore {} into {into}", restore::source(*from)),
+        Action::SalvageWal { from } => format!("salvage the WAL of {from}"),
         Action::ShipWal { service } => format!("ship the WAL of {service}"),
         Action::RestoreFiles { into } => format!("restore the newest copy of files into {into}"),
         Action::Start { service } => format!("start {service}"),
@@ -236,5 +283,6 @@ pub(crate) fn words(action: &Action) -> String {
         }
         Action::Mode { application, mode } => format!("set {application} to {mode}"),
         Action::Validate { application } => format!("validate {application}"),
+        Action::Run(step) => own::words(step),
     }
 }

@@ -43,6 +43,13 @@ impl Alerts {
         self.raised.back()
     }
 
+    /// Every remembered alert in the order in which it was raised, and whether it still stands.
+    pub fn raised(&self) -> impl Iterator<Item = (&Alert, bool)> {
+        self.raised
+            .iter()
+            .map(|alert| (alert, self.standing.get(&alert.rule) == Some(alert)))
+    }
+
     /// The first alert of one of the kinds that was raised at or after `since`, or else one raised earlier that still
     /// stands. No kinds given: any kind.
     #[must_use]

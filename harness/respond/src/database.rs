@@ -26,6 +26,10 @@ pub trait DatabaseHost: Lifecycle {
     async fn write_settings(&self, settings: &[(String, String)]) -> Result<(), EnvironmentError>;
     /// How to reach the server directly, for the team's own sessions.
     fn connection(&self) -> Result<Database, EnvironmentError>;
+    /// Where the server's log is, if the team can read it.
+    fn log(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 #[async_trait]
@@ -61,6 +65,10 @@ impl DatabaseHost for firedrill_environment::Postgres {
             password: connection.password.reveal().into(),
             dbname: connection.database,
         })
+    }
+
+    fn log(&self) -> Option<PathBuf> {
+        Some(firedrill_environment::Postgres::log(self))
     }
 }
 
@@ -136,6 +144,17 @@ pub(crate) async fn ping(database: &Database) -> Result<(), String> {
 }
 
 impl Session {
+    /// Pages whose checksum did not fit since the counters began, in all databases; `None` where pages bear none.
+    pub(crate) async fn checksum_failures(&self) -> Result<Option<i64>, String> {
+        let row = self
+            .row(
+                "SELECT current_setting('data_checksums') = 'on', coalesce(sum(checksum_failures), 0)::bigint \
+                 FROM pg_stat_database",
+            )
+            .await?;
+        Ok(row.get::<_, bool>(0).then(|| row.get(1)))
+    }
+
     async fn row(&self, sql: &str) -> Result<tokio_postgres::Row, String> {
         self.client.query_one(sql, &[]).await.map_err(|error| words(&error))
     }

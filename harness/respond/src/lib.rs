@@ -5,6 +5,7 @@
 
 mod action;
 pub mod alert;
+pub mod amcheck;
 pub mod application;
 pub mod catalogue;
 pub mod clock;
@@ -13,6 +14,7 @@ mod figure;
 mod http;
 pub mod monitor;
 pub mod observer;
+pub mod own;
 pub mod people;
 pub mod procedure;
 pub mod team;
@@ -24,6 +26,7 @@ pub use catalogue::Catalogue;
 pub use database::DatabaseHost;
 pub use monitor::{Monitor, MonitorEndpoints, MonitorError, MonitorSpec};
 pub use observer::{Incarnations, Observer};
+pub use own::{OwnCommands, OwnError};
 pub use people::{Allowance, People};
 pub use procedure::{ProcedureError, ProcedureOutcome, Runbook};
 pub use team::{Backups, Operated, Team};

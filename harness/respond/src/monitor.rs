@@ -3,6 +3,7 @@
 //! It sees the system the way the plan's monitor would: from outside, over a path of its own. What it sees is told to the
 //! observer; what it calls out goes to whoever listens to its alerts.
 
+mod log;
 mod pace;
 mod probe;
 mod rule;
@@ -10,6 +11,7 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +28,7 @@ use crate::alert::{self, Alert, Alerts};
 use crate::clock;
 use crate::figure;
 use crate::observer::Observer;
+use log::{LogTail, Words};
 pub use pace::{INTERVAL_FLOOR, TIMEOUT_FLOOR};
 use probe::Probe;
 use rule::Rule;
@@ -55,6 +58,14 @@ impl MonitorSpec {
             scale,
         }
     }
+
+    /// The same without these checks and the rules that watch them.
+    #[must_use]
+    pub fn without(mut self, checks: &[String]) -> MonitorSpec {
+        self.checks.retain(|name, _| !checks.contains(name));
+        self.rules.retain(|_, rule| !checks.contains(&rule.check));
+        self
+    }
 }
 
 /// Where the monitor looks.
@@ -64,7 +75,9 @@ pub struct MonitorEndpoints {
     pub application: SocketAddr,
     /// Databases by the plan's component.
     pub databases: BTreeMap<String, Database>,
-    /// The catalogue of backups, for checks of their age.
+    /// Logs of those databases, by the plan's component.
+    pub logs: BTreeMap<String, PathBuf>,
+    /// The catalogue of backups, for checks of their age and of the newest of them.
     pub backups: Option<Repository>,
     /// Paths that a check of the error rate requests, since the application keeps no count; see
     /// [`MonitorEndpoints::requests_of`].
@@ -193,8 +206,8 @@ impl Monitor {
                 scale: scale.subscribe(),
                 shared: Arc::clone(&shared),
             });
-            if let ProbeKind::DatabaseConnect(component) = &check.probe {
-                databases.entry(component.clone()).or_default().push(probe);
+            if let Some(component) = check.probe.component() {
+                databases.entry(component.to_owned()).or_default().push(probe);
             }
         }
         shared.observer.observed(
@@ -253,9 +266,16 @@ impl Monitor {
             return false;
         };
         for probe in probes {
-            probe.send_replace(Probe::Database(database.clone()));
+            probe.send_modify(|probe| probe.follow(database));
         }
         true
+    }
+
+    /// Reads the log of a component's database at another place from the next check on, from its present end.
+    pub fn watch_log(&self, component: &str, log: &Path) {
+        for probe in self.databases.get(component).into_iter().flatten() {
+            probe.send_modify(|probe| probe.follow_log(log));
+        }
     }
 
     /// Stops all checks and tells that the monitor ended; the second time does nothing. A check in work is ended.
@@ -290,6 +310,23 @@ fn probe(check: &str, kind: &ProbeKind, endpoints: &MonitorEndpoints) -> Result<
         what,
         advice: advice.into(),
     };
+    let database = |component: &String| {
+        endpoints.databases.get(component).cloned().ok_or_else(|| {
+            missing(
+                format!("the database of component `{component}`"),
+                "give one of the scenario's Postgres services this component",
+            )
+        })
+    };
+    let tail = |component: &String| {
+        let log = endpoints.logs.get(component);
+        log.map(|log| LogTail::of(log)).ok_or_else(|| {
+            missing(
+                format!("the log of the database of component `{component}`"),
+                "give one of the scenario's Postgres services this component",
+            )
+        })
+    };
     match kind {
         ProbeKind::Http(path) if path.starts_with('/') => Ok(Probe::Http {
             address,
@@ -298,11 +335,16 @@ fn probe(check: &str, kind: &ProbeKind, endpoints: &MonitorEndpoints) -> Result<
         ProbeKind::Http(path) => Err(MonitorError::Figure(format!(
             "check `{check}`: found path `{path}`, expected one that begins with `/`"
         ))),
-        ProbeKind::DatabaseConnect(component) => match endpoints.databases.get(component) {
-            Some(database) => Ok(Probe::Database(database.clone())),
+        ProbeKind::DatabaseConnect(component) => Ok(Probe::Database(database(component)?)),
+        ProbeKind::ChecksumFailures(component) => Ok(Probe::ChecksumFailures(database(component)?)),
+        ProbeKind::Amcheck(component) => Ok(Probe::Amcheck(database(component)?)),
+        ProbeKind::DamageInLog(component) => Ok(Probe::Log(tail(component)?, Words::Damage)),
+        ProbeKind::FailedQueries(component) => Ok(Probe::Log(tail(component)?, Words::Failures)),
+        ProbeKind::BackupVerification => match &endpoints.backups {
+            Some(repository) => Ok(Probe::BackupVerification(repository.clone())),
             None => Err(missing(
-                format!("the database of component `{component}`"),
-                "give one of the scenario's Postgres services this component",
+                "the newest backup".into(),
+                "give the scenario a `backup` section with a store",
             )),
         },
         ProbeKind::ErrorRate if endpoints.requests.is_empty() => Err(missing(

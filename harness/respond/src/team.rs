@@ -1,7 +1,7 @@
 //! What an operations team has at hand while it recovers: services, applications, backups, alerts. No faults.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use firedrill_backup::{BucketConfig, Database, RelationFile, Repository};
@@ -15,6 +15,7 @@ use crate::application::Application;
 use crate::database::{self, DatabaseHost, Life};
 use crate::monitor::Monitor;
 use crate::observer::{Incarnations, Observer};
+use crate::own::OwnCommands;
 
 /// A service that the team can start and stop.
 #[derive(Clone)]
@@ -52,18 +53,7 @@ pub struct Backups {
 impl Backups {
     /// `restore_command`, quoted for the shell that Postgres runs it by.
     pub(crate) fn restore_command(&self) -> String {
-        // A per cent sign is Postgres's own escape in this setting.
-        let quoted = |path: &Path| {
-            format!(
-                "'{}'",
-                path.display().to_string().replace('\'', "'\\''").replace('%', "%%")
-            )
-        };
-        format!(
-            "{} wal-fetch --config {} %f %p",
-            quoted(&self.program),
-            quoted(&self.config_file)
-        )
+        firedrill_backup::restore_command(&self.program, &self.config_file)
     }
 }
 
@@ -76,6 +66,7 @@ pub struct Team {
     pub(crate) backups: Option<Backups>,
     pub(crate) alerts: Option<watch::Receiver<Alerts>>,
     pub(crate) monitor: Option<Arc<Monitor>>,
+    pub(crate) own: Option<Arc<OwnCommands>>,
     routes: Vec<(String, String, Route, Database)>,
     inventory: BTreeMap<String, RelationFile>,
     buckets: BTreeMap<String, BucketConfig>,
@@ -101,6 +92,7 @@ impl Team {
             backups: None,
             alerts: None,
             monitor: None,
+            own: None,
             routes: Vec::new(),
             inventory: BTreeMap::new(),
             buckets: BTreeMap::new(),
@@ -157,6 +149,11 @@ impl Team {
     pub fn give_monitor(&mut self, monitor: Arc<Monitor>) {
         self.alerts = Some(monitor.alerts());
         self.monitor = Some(monitor);
+    }
+
+    /// Gives it what it needs to run commands of its own.
+    pub fn give_own(&mut self, own: Arc<OwnCommands>) {
+        self.own = Some(own);
     }
 
     /// Says how an application reaches a database by a route: address and credentials that the application is told.

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod sample;
+mod suite;
 
 use firedrill_core::verdict::{Finding, Outcome};
 use sample::Sample;
@@ -105,6 +106,31 @@ fn renderings_read_as_they_should() {
             };
             insta::assert_snapshot!(format!("{name}_{format}"), rendering);
         }
+    }
+}
+
+#[test]
+fn runs_stand_side_by_side() {
+    let (reference, mut other) = (sample::pass(), sample::fail());
+    other.verdict.tool.name = "pgBackRest".into();
+    other.verdict.tool.restore = None;
+    other
+        .inputs
+        .versions
+        .insert("postgres".into(), "17.2, of this machine".into());
+    let reports = [reference.report(), other.report()];
+    insta::assert_snapshot!("compare_text", firedrill_reports::compare_text(&reports));
+    insta::assert_snapshot!("compare_markdown", firedrill_reports::compare_markdown(&reports));
+    let mut hostile = hostile();
+    hostile.verdict.tool.name = HOSTILE.into();
+    let reports = [hostile.report(), hostile.report()];
+    for text in [
+        firedrill_reports::compare_text(&reports),
+        firedrill_reports::compare_markdown(&reports),
+        firedrill_reports::text(&hostile.report()),
+        firedrill_reports::markdown(&hostile.report()),
+    ] {
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{0}'), "{text:?}");
     }
 }
 
@@ -297,8 +323,18 @@ fn several_runs_side_by_side_show_the_worst_and_the_spread() {
         });
     }
     assert_eq!((repeated.worst(), repeated.exit_code()), (Outcome::Inconclusive, 3));
-    insta::assert_snapshot!("repeated_text", repeated.text());
-    insta::assert_snapshot!("repeated_markdown", repeated.markdown());
+    let headline = "INCONCLUSIVE worst of 4 runs of ";
+    let counted = "3 passed, 1 inconclusive, 0 failed; 3 of 4 ended as expected";
+    for text in [repeated.text(), repeated.markdown()] {
+        for needed in [headline, counted, "no bound", "4 of 4", "run-2", "NO"] {
+            assert!(text.contains(needed), "{needed} is missing in\n{text}");
+        }
+    }
+    assert!(
+        repeated.text().lines().all(|line| line == line.trim_end()),
+        "{}",
+        repeated.text()
+    );
     let json: serde_json::Value = serde_json::from_str(&repeated.json()).expect("JSON");
     assert_eq!(json["over_all"]["rto"]["max_upper"], serde_json::Value::Null);
     assert_eq!(json["over_all"]["rto"]["median_upper"], 60 * second);

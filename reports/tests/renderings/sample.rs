@@ -11,7 +11,8 @@ use firedrill_core::terms::{
     Thresholds, TierTerm,
 };
 use firedrill_core::verdict::{
-    Achieved, FaultRun, Finding, Loss, Moments, Outcome, PhaseSpan, Span, StepRun, Tally, TierMoments, Verdict,
+    Achieved, BackupTaken, FaultRun, Finding, Loss, Moments, Outcome, PhaseSpan, Span, StepRun, Tally, TierMoments,
+    ToolRun, Verdict,
 };
 use firedrill_reports::Report;
 
@@ -197,6 +198,16 @@ pub(crate) fn pass() -> Sample {
             outcome: StepEdge::Done,
             detail: "up to 0/11000000".into(),
         }],
+        tool: ToolRun {
+            name: "reference tool".into(),
+            backups: vec![BackupTaken {
+                kind: "base".into(),
+                name: "20260102T030400Z-base".into(),
+                took: 450 * MILLISECOND,
+            }],
+            restore: Some(span(3_100 * MILLISECOND, 3_200 * MILLISECOND)),
+            stored: Some(13 << 20),
+        },
         stalls: Vec::new(),
         deviations: BTreeMap::new(),
         stand_ins: vec![
@@ -473,6 +484,10 @@ fn terms() -> Terms {
         run_limit: HOUR,
         required_checks: vec!["amcheck".into()],
         at_drill_size: true,
+        criteria: Vec::new(),
+        latent: false,
+        about_plan: Vec::new(),
+        tool: None,
         availability_ppm: None,
         assumptions: Vec::new(),
         stand_ins: Vec::new(),

@@ -73,15 +73,15 @@ fn named(rule: Rule, days: &[Walked], index: usize) -> bool {
         Rule::DayOfYear { month, day: wanted } => {
             day.month == month as i8 && day.day == (wanted as i8).min(day.month_length)
         }
-        Rule::Nth(nth, weekday, of) => {
+        Rule::Nth(_, weekday, _) if day.weekday != weekday.from_monday() => false,
+        Rule::Nth(nth, _, of) => {
             let alike = |other: &&Walked| other.weekday == day.weekday && same_period(of, **other, day);
             let before = days[..index].iter().rev().take(400).filter(alike).count();
             let after = days[index + 1..].iter().take(400).filter(alike).count();
-            day.weekday == weekday.from_monday()
-                && match nth {
-                    Nth::Number(number) => before + 1 == usize::from(number),
-                    Nth::Last => after == 0,
-                }
+            match nth {
+                Nth::Number(number) => before + 1 == usize::from(number),
+                Nth::Last => after == 0,
+            }
         }
         Rule::Position(position, of) => {
             let place = match of {

@@ -9,6 +9,7 @@ mod bounds;
 mod calendar;
 pub mod classify;
 mod course;
+mod criteria;
 mod declared;
 mod detection;
 pub mod duration;
@@ -28,6 +29,7 @@ pub mod series;
 mod service;
 mod soundness;
 mod stalls;
+mod tool;
 mod windows;
 
 #[cfg(test)]
@@ -99,12 +101,15 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(service::tiers(&facts, &tiers));
     findings.extend(service::order(&facts, &tiers));
     findings.extend(detection::finding(&facts, &mut about_plan));
+    findings.extend(criteria::dwell(&facts));
     findings.push(service::recovery(&facts, &overall));
+    findings.extend(criteria::findings(&facts, &classified, operations));
     findings.extend(integrity);
     findings.extend(revenant::findings(&facts, operations));
     findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
+    about_plan.extend(terms.about_plan.iter().cloned());
     if !spoiled.is_empty() {
         findings.iter_mut().for_each(spoil);
     }
@@ -159,6 +164,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
             .collect(),
         faults: course::faults(&facts),
         steps: course::steps(&facts),
+        tool: tool::run(&facts),
         stalls: facts.stalls.list.clone(),
         deviations: course::deviations(&facts),
         stand_ins: terms.stand_ins.clone(),
@@ -318,16 +324,7 @@ fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
     } else {
         format!("PROJECTED (from {size})")
     };
-    let reference = facts
-        .terms
-        .stand_ins
-        .iter()
-        .any(|stand_in| stand_in.drilled.contains("reference"));
-    let tool = if reference {
-        "reference tool"
-    } else {
-        "the plan's own tool"
-    };
+    let tool = tool::name(facts.terms).unwrap_or("the plan's own tool");
     let credited: i128 = facts.calendar.credits.iter().map(|(_, plan)| plan).sum();
     let people = if credited > 0 {
         format!("human time credited ({})", duration::words(credited))

@@ -151,7 +151,7 @@ fn fault(facts: &Facts<'_>, spoiled: &mut Vec<String>) {
         }
         if has(FaultEdge::NotHolding) {
             spoiled.push(format!(
-                "fault `{name}` no longer held when recovery started: it healed by itself"
+                "fault `{name}` no longer held when recovery started: it healed by itself, or the server wrote over it"
             ));
         } else if begun.is_some() && !has(FaultEdge::Holding) {
             spoiled.push(format!("no proof that fault `{name}` still held when recovery started"));

@@ -42,9 +42,9 @@ pub struct Disaster {
     /// RPO.
     #[serde(default)]
     pub rpo: Vec<Figure<Duration>>,
-    /// From when the RTO counts.
+    /// From when the RTO counts; from the fault where nothing is written, which a disaster that can stay unseen must be.
     #[serde(default)]
-    pub rto_from: RtoFrom,
+    pub rto_from: Option<RtoFrom>,
     /// Until when.
     #[serde(default)]
     pub rto_until: RtoUntil,

@@ -96,6 +96,48 @@ pub enum ProbeKind {
     ErrorRate,
     /// Age of the newest restorable point.
     BackupAge,
+    /// Pages whose checksum did not fit, as the component's database counts them: healthy while there are none.
+    ChecksumFailures(String),
+    /// The log of the component's database since the last look: healthy without a word of a damaged page or file.
+    DamageInLog(String),
+    /// The log of the component's database since the last look: healthy without a statement that failed on the
+    /// server's side (its own errors, not its clients').
+    FailedQueries(String),
+    /// amcheck over every table and B-tree of the component's database.
+    Amcheck(String),
+    /// The newest complete backup, read through as a restore would.
+    BackupVerification,
+}
+
+impl ProbeKind {
+    /// The component whose database it looks at, for those that look at one.
+    #[must_use]
+    pub fn component(&self) -> Option<&str> {
+        match self {
+            ProbeKind::DatabaseConnect(component)
+            | ProbeKind::ChecksumFailures(component)
+            | ProbeKind::DamageInLog(component)
+            | ProbeKind::FailedQueries(component)
+            | ProbeKind::Amcheck(component) => Some(component),
+            ProbeKind::Http(_) | ProbeKind::ErrorRate | ProbeKind::BackupAge | ProbeKind::BackupVerification => None,
+        }
+    }
+
+    /// Its name as a plan writes it.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            ProbeKind::Http(_) => "http",
+            ProbeKind::DatabaseConnect(_) => "database_connect",
+            ProbeKind::ErrorRate => "error_rate",
+            ProbeKind::BackupAge => "backup_age",
+            ProbeKind::ChecksumFailures(_) => "checksum_failures",
+            ProbeKind::DamageInLog(_) => "damage_in_log",
+            ProbeKind::FailedQueries(_) => "failed_queries",
+            ProbeKind::Amcheck(_) => "amcheck",
+            ProbeKind::BackupVerification => "backup_verification",
+        }
+    }
 }
 
 /// What makes the monitor call.

@@ -34,12 +34,22 @@ struct Outline(Vec<Outlined>);
 
 impl Outline {
     fn push(&mut self, depth: usize, text: String) {
-        self.0.push(Outlined { depth, text });
+        // A command may have several lines: each stands below the first.
+        for (index, line) in text.lines().enumerate() {
+            self.0.push(Outlined {
+                depth: depth + usize::from(index > 0),
+                text: line.trim_end().to_owned(),
+            });
+        }
     }
 
     /// A key with its value, on one line where the value fits there.
     fn entry(&mut self, depth: usize, key: &str, value: &Node) {
-        let key = key.replace('_', " ");
+        // What has parts may be one of the plan's own names, which people type.
+        let key = match value {
+            Node::Map(_) if !value.is_figure() => key.to_owned(),
+            _ => key.replace('_', " "),
+        };
         match (inline(value), value) {
             (Some(text), _) => self.push(depth, format!("{key}: {text}")),
             (None, Node::List(items)) => {
@@ -121,6 +131,10 @@ fn inline(node: &Node) -> Option<String> {
                 Some(text) if value.is_figure() => Some(text),
                 text => Some(format!("{} {}", key.replace('_', " "), text?)),
             },
+            // A word that has nothing but its section: `untargeted`.
+            [(key, Node::Map(held))] if held.iter().all(|(name, value)| name == "where" || value.is_empty()) => {
+                Some(key.replace('_', " "))
+            }
             _ => None,
         },
     }

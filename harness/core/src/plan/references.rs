@@ -1,7 +1,7 @@
 //! Names in a plan that lead nowhere: every reference from one part to another, in one table.
 
+use super::Plan;
 use super::soundness::Found;
-use super::{Plan, ProbeKind};
 use crate::document::{Mistake, Place};
 
 impl Plan {
@@ -115,8 +115,8 @@ impl Plan {
             found.push(Mistake::unknown(at.then("site"), "site", site, names));
         }
         for (name, check) in &monitoring.checks {
-            if let ProbeKind::DatabaseConnect(component) = &check.probe {
-                let at = at.then("checks").then(name).then("probe").then("database_connect");
+            if let Some(component) = check.probe.component() {
+                let at = at.then("checks").then(name).then("probe").then(check.probe.key());
                 known(found, at, "component", component, self.components.keys());
             }
         }

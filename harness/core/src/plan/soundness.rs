@@ -96,7 +96,15 @@ impl Plan {
                     "no path",
                     "write the path alone, such as `/health`; the application is chosen by the scenario",
                 )),
-                ProbeKind::Http(_) | ProbeKind::DatabaseConnect(_) | ProbeKind::ErrorRate | ProbeKind::BackupAge => {}
+                ProbeKind::Http(_)
+                | ProbeKind::DatabaseConnect(_)
+                | ProbeKind::ErrorRate
+                | ProbeKind::BackupAge
+                | ProbeKind::ChecksumFailures(_)
+                | ProbeKind::DamageInLog(_)
+                | ProbeKind::FailedQueries(_)
+                | ProbeKind::Amcheck(_)
+                | ProbeKind::BackupVerification => {}
             }
         }
         for (name, rule) in &monitoring.alerts {

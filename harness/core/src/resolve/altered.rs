@@ -331,7 +331,7 @@ mod tests {
             ("load.canary.most", "1", "single value"),
             ("faults.database-lots.strikes", "true", "did you mean `database-lost`?"),
             ("faults.7.strikes", "true", "list of 1"),
-            ("backup.dump.evry", "6 h", "did you mean `every`?"),
+            ("backup.base.evry", "6 h", "did you mean `every`?"),
             ("steady", "soon", "expected a whole number and a unit"),
             ("expect.exit", "0", "not the run's to choose"),
             ("twins.archive-off.expect.exit", "0", "SCENARIO:TWIN"),

@@ -47,6 +47,7 @@ impl<'a> Drill<'a> {
                 backup,
                 procedure,
                 faults,
+                monitor_without,
                 services,
                 calendar_scale,
                 steady,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
-use crate::scenario::{DataHarm, Detector, FaultKind};
+use crate::scenario::{DataHarm, Detector, FaultKind, OwnFault, PageDamage};
 use crate::stamp::{Nanos, SECOND};
 use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
 use super::drill::Drill;
-use super::{moving, scope, tiers};
+use super::{criteria, moving, scope, tiers};
 
 /// Integrity checks that must pass where the scenario does not name its own.
 pub const DEFAULT_CHECKS: [&str; 5] = ["page_checksums", "amcheck", "constraints", "static_tables", "journey"];
@@ -96,13 +96,30 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
         Some(Detector::Alerts(kinds)) => return Some(kinds.clone()),
         None if !detection(drill).is_empty() => return Some(detection(drill)),
         None => match &fault.inject {
-            FaultKind::Kill { service } | FaultKind::Pause { service } | FaultKind::LoseData { service } => {
-                match drill.scenario.services.get(service) {
-                    Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
-                    Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
-                    Some(Service::Application(_)) | None => &["application_failing"],
-                }
+            FaultKind::Kill { service }
+            | FaultKind::Pause { service }
+            | FaultKind::LoseData { service }
+            | FaultKind::Run(OwnFault { service, .. }) => match drill.scenario.services.get(service) {
+                Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
+                Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
+                Some(Service::Application(_)) | None => &["application_failing"],
+            },
+            // Such pages fit their checksums: what is missing is known to nobody. And WAL is read when it is needed.
+            FaultKind::DamagePages {
+                how: PageDamage::Zeroed | PageDamage::Stale,
+                ..
             }
+            | FaultKind::DamageWal { .. } => return None,
+            FaultKind::DamagePages { .. } => &["data_corruption", "queries_failing", "application_failing"],
+            FaultKind::TruncateRelation { .. }
+            | FaultKind::RemoveRelation { .. }
+            | FaultKind::DamageControlFile { .. } => &[
+                "data_corruption",
+                "queries_failing",
+                "application_failing",
+                "database_unreachable",
+            ],
+            FaultKind::DamageBackup { .. } => &["backup_corrupt"],
             FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
                 match drill.scenario.services.get(&link[1]) {
                     Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
@@ -171,7 +188,7 @@ pub(super) fn terms(drill: &Drill) -> Terms {
     let limits = rto(drill);
     let rto = (!limits.is_empty()).then(|| RtoTerm {
         limits,
-        from: disaster.map(|disaster| disaster.rto_from).unwrap_or_default(),
+        from: disaster.and_then(|disaster| disaster.rto_from).unwrap_or_default(),
         until: disaster.map(|disaster| disaster.rto_until).unwrap_or_default(),
     });
     let thresholds = thresholds(drill);
@@ -203,10 +220,14 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         run_limit: nanos(Some(scenario.give_up), 0),
         required_checks: required_checks(drill),
         at_drill_size: true,
+        tool: scenario.backup.tool.clone().filter(|_| scenario.backup.is_own()),
         availability_ppm: plan
             .availability
             .iter()
             .find_map(|figure| Some((figure.value()?.ppm, figure.source()))),
+        criteria: criteria::terms(drill),
+        latent: drill.striking().is_some_and(|fault| fault.inject.is_latent()),
+        about_plan: criteria::contradictions(drill),
         assumptions: scope::assumptions(drill),
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),
@@ -228,6 +249,7 @@ fn required_checks(drill: &Drill) -> Vec<String> {
     if spoils && !checks.iter().any(|check| check == EFFECT_CHECK) {
         checks.push(EFFECT_CHECK.to_owned());
     }
+    checks.extend(drill.scenario.checks.keys().cloned());
     checks
 }
 

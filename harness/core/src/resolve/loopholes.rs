@@ -2,7 +2,7 @@
 
 use crate::document::{Mistake, Place, listed};
 use crate::plan::{ComponentKind, Duration, Share};
-use crate::scenario::{Action, FaultKind, Service};
+use crate::scenario::{FaultKind, Service};
 use crate::stamp::{Nanos, SECOND};
 
 use super::drill::Drill;
@@ -33,11 +33,12 @@ fn databases(drill: &Drill, found: &mut Vec<Mistake>) {
         Service::Application(application) => Some(&application.database),
         Service::Postgres(_) | Service::S3(_) => None,
     });
-    let restored = scenario.procedure.steps.iter().filter_map(|step| match &step.action {
-        Action::Restore { into, .. } => Some(into),
-        _ => None,
-    });
-    let mut names: Vec<&String> = used.chain(restored).collect();
+    let restored = scenario
+        .procedure
+        .steps
+        .iter()
+        .filter_map(|step| step.action.restores());
+    let mut names: Vec<&str> = used.map(String::as_str).chain(restored).collect();
     names.sort();
     names.dedup();
     for name in names {
@@ -91,6 +92,14 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
             FaultKind::Kill { service } => ("kill", service),
             FaultKind::Pause { service } => ("pause", service),
             FaultKind::LoseData { service } => ("lose_data", service),
+            FaultKind::DamagePages { service, .. } => ("damage_pages", service),
+            FaultKind::TruncateRelation { service, .. } => ("truncate_relation", service),
+            FaultKind::RemoveRelation { service, .. } => ("remove_relation", service),
+            FaultKind::DamageControlFile { service } => ("damage_control_file", service),
+            FaultKind::DamageWal { service, .. } => ("damage_wal", service),
+            // It never strikes: told where it stands.
+            FaultKind::DamageBackup { .. } => continue,
+            FaultKind::Run(own) => ("run", &own.service),
             FaultKind::SpoilData { service, .. } => ("spoil_data", service),
             FaultKind::SpoilObjects { service, .. } => ("spoil_objects", service),
             FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {

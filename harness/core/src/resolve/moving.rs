@@ -21,7 +21,7 @@ pub(super) enum By {
     Files,
 }
 
-/// What the procedure restores a database from, if it restores one.
+/// What the procedure restores a database from, if it restores one and says so.
 pub(super) fn restores_from(drill: &Drill) -> Option<RestoreFrom> {
     drill
         .scenario
@@ -30,6 +30,7 @@ pub(super) fn restores_from(drill: &Drill) -> Option<RestoreFrom> {
         .iter()
         .find_map(|step| match &step.action {
             Action::Restore { from, .. } => Some(*from),
+            Action::Run(own) if own.restores.is_some() => own.from,
             _ => None,
         })
 }

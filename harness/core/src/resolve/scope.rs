@@ -123,6 +123,22 @@ pub(super) fn stand_ins(drill: &Drill) -> Vec<StandIn> {
             });
         }
     }
+    let tool = &drill.scenario.backup.tool;
+    if drill.scenario.backup.is_own() {
+        list.push(StandIn {
+            planned: "the plan's backup tool".to_owned(),
+            drilled: format!(
+                "{}, by the scenario's own commands",
+                tool.as_deref().unwrap_or("a tool without a name")
+            ),
+        });
+        if drill.scenario.backup.store.is_none() {
+            list.push(StandIn {
+                planned: "the plan's backup store".to_owned(),
+                drilled: "a directory of this machine that outlives the database's host".to_owned(),
+            });
+        }
+    }
     if drill.scenario.backup.store.is_some() {
         let places = backup_places(drill);
         let planned = if places.is_empty() {
@@ -134,10 +150,12 @@ pub(super) fn stand_ins(drill: &Drill) -> Vec<StandIn> {
             planned,
             drilled: "firedrill's own S3 server, a local process".to_owned(),
         });
-        list.push(StandIn {
-            planned: "the plan's backup tool".to_owned(),
-            drilled: "firedrill's reference backup tool".to_owned(),
-        });
+        if !drill.scenario.backup.is_own() {
+            list.push(StandIn {
+                planned: "the plan's backup tool".to_owned(),
+                drilled: "firedrill's reference backup tool".to_owned(),
+            });
+        }
     }
     list.push(StandIn {
         planned: "the company's application and its users".to_owned(),

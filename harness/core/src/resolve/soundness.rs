@@ -10,7 +10,7 @@ use crate::verdict::Outcome;
 
 use super::drill::{CANARY_MAX, Drill};
 use super::tiers::{RATE_MIN, SAMPLE_SERVICES, own};
-use super::{limits, loopholes, moving, steps};
+use super::{criteria, damage, limits, loopholes, moving, own as own_commands, steps};
 
 /// No plan clock needs to run faster: a year in five minutes.
 const SCALE_MAX: u32 = 100_000;
@@ -24,16 +24,30 @@ pub(super) const CLIENTS: &str = "clients";
 pub(super) fn mistakes(drill: &Drill) -> Vec<Mistake> {
     let mut found = Vec::new();
     names(drill, &mut found);
+    duties(drill, &mut found);
     services(drill, &mut found);
     loopholes::mistakes(drill, &mut found);
     load(drill, &mut found);
     backup(drill, &mut found);
+    own_commands::mistakes(drill, &mut found);
     faults(drill, &mut found);
+    criteria::mistakes(drill, &mut found);
     steps::mistakes(drill, &mut found);
     times(drill, &mut found);
     strike(drill, &mut found);
     expectation(drill, &mut found);
     found
+}
+
+/// A drill keeps only duties that its plan has; it can be run all the same.
+fn duties(drill: &Drill, found: &mut Vec<Mistake>) {
+    for (index, duty) in drill.scenario.duties.iter().enumerate() {
+        if !drill.plan.drills.iter().any(|known| known.what == *duty) {
+            let known = drill.plan.drills.iter().map(|known| known.what.as_str());
+            let at = Place::of("duties").then(index);
+            found.push(Mistake::unknown(at, "drill of the plan", duty, known).warning());
+        }
+    }
 }
 
 /// A duration in nanoseconds, or a mistake at its place.
@@ -279,7 +293,7 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
     }
     match &backup.store {
         Some(store) => service(found, drill, at.then("store"), store, Some("s3")),
-        None if any => found.push(Mistake::new(
+        None if any && (!backup.is_own() || backup.files.is_some()) => found.push(Mistake::new(
             at.clone(),
             "backups to no store",
             "no `store`",
@@ -338,6 +352,7 @@ fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
             striking.get_or_insert(&fault.name);
         }
         injected(drill, found, &at.then("inject"), &fault.inject);
+        damage::placed(drill, found, &at, fault);
         if let Some(Detector::Alerts(kinds)) = &fault.detector
             && kinds.is_empty()
         {
@@ -427,6 +442,13 @@ fn injected(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind: &FaultKin
             joined(drill, found, at.then("link"), link);
             positive(found, &at.then("by"), *by);
         }
+        FaultKind::DamagePages { .. }
+        | FaultKind::TruncateRelation { .. }
+        | FaultKind::RemoveRelation { .. }
+        | FaultKind::DamageControlFile { .. }
+        | FaultKind::DamageWal { .. }
+        | FaultKind::DamageBackup { .. } => damage::mistakes(drill, found, at, kind),
+        FaultKind::Run(fault) => own_commands::fault(drill, found, &at.then("run"), fault),
         FaultKind::SpoilData {
             service: name,
             table,
@@ -485,7 +507,7 @@ fn injected(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind: &FaultKin
     }
 }
 
-fn hurt(drill: &Drill, found: &mut Vec<Mistake>, at: Place, name: &str) {
+pub(super) fn hurt(drill: &Drill, found: &mut Vec<Mistake>, at: Place, name: &str) {
     let at = at.then("service");
     service(found, drill, at.clone(), name, None);
     if let Some(Service::Postgres(held)) = drill.scenario.services.get(name)

@@ -6,8 +6,9 @@ use crate::document::{Mistake, Place};
 use crate::scenario::{Action, RestoreFrom, Service, TargetRule};
 
 use super::drill::Drill;
+use super::own;
 use super::soundness::{positive, service};
-use super::tiers::own;
+use super::tiers;
 
 /// More steps than any runbook has.
 const STEPS_MAX: usize = 500;
@@ -118,21 +119,29 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
         Action::Start { service: name } => {
             service(found, drill, at.then("start").then("service"), name, None);
         }
-        Action::Restore { into, from, target } => {
+        Action::SalvageWal { from } => {
+            let at = at.then("salvage_wal").then("from");
+            service(found, drill, at.clone(), from, Some("postgres"));
+            if drill.scenario.backup.wal.is_none() {
+                found.push(Mistake::new(
+                    at,
+                    "there is no archive of WAL that it could be brought into",
+                    "no WAL is shipped",
+                    "add `wal: { archive_timeout: 1 min }` to `backup`, or take this step out",
+                ));
+            }
+        }
+        Action::Restore { into, from, target, .. } => {
             let at = at.then("restore");
             service(found, drill, at.then("into"), into, Some("postgres"));
             let backup = &drill.scenario.backup;
-            let missing = match from {
-                RestoreFrom::BaseAndWal if backup.base.is_none() => Some("base: { every: 1 d }"),
-                RestoreFrom::Dump if backup.dump.is_none() => Some("dump: { every: 6 h }"),
-                RestoreFrom::BaseAndWal | RestoreFrom::Dump => None,
-            };
-            if let Some(missing) = missing {
+            backed_up(drill, found, &at.then("from"), *from);
+            if backup.is_own() {
                 found.push(Mistake::new(
-                    at.then("from"),
-                    "nothing of this kind is backed up",
-                    "no such backup",
-                    format!("add `{missing}` to `backup`, or restore from what is there"),
+                    at.clone(),
+                    "the reference tool restores, and the scenario's own commands take the backups",
+                    "another tool's backups",
+                    "restore with a command of your own: `run: { command: [...], restores: SERVICE }`",
                 ));
             }
             if let TargetRule::BeforeAlert(margin) = target {
@@ -226,7 +235,24 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
                 Some("application"),
             );
         }
+        Action::Run(step) => own::step(drill, found, &at.then("run"), step),
     }
+}
+
+/// A mistake unless backups of the kind are taken.
+pub(super) fn backed_up(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, from: RestoreFrom) {
+    let backup = &drill.scenario.backup;
+    let missing = match from {
+        RestoreFrom::BaseAndWal if backup.base.is_none() => "base: { every: 1 d }",
+        RestoreFrom::Dump if backup.dump.is_none() => "dump: { every: 6 h }",
+        RestoreFrom::BaseAndWal | RestoreFrom::Dump => return,
+    };
+    found.push(Mistake::new(
+        at.clone(),
+        "nothing of this kind is backed up",
+        "no such backup",
+        format!("add `{missing}` to `backup`, or restore from what is there"),
+    ));
 }
 
 fn restored(drill: &Drill, database: &str) -> bool {
@@ -235,7 +261,7 @@ fn restored(drill: &Drill, database: &str) -> bool {
         .procedure
         .steps
         .iter()
-        .any(|step| matches!(&step.action, Action::Restore { into, .. } if into == database))
+        .any(|step| step.action.restores() == Some(database))
 }
 
 /// Tiers that a step holds or releases: those of the plan, which must be the application's own.
@@ -259,8 +285,8 @@ fn levels(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, tiers: &[u8]) {
             continue;
         }
         let services = drill.scenario.tiers.get(level).into_iter().flatten();
-        for name in services.filter(|name| own(name).is_some_and(|own| own != *level)) {
-            let own = own(name).unwrap_or_default();
+        for name in services.filter(|name| tiers::own(name).is_some_and(|own| own != *level)) {
+            let own = tiers::own(name).unwrap_or_default();
             found.push(Mistake::new(
                 at.clone(),
                 format!("tier {level} has `{name}`, which the application holds and releases with its tier {own}"),

@@ -14,6 +14,8 @@ const TAROT: &str = include_str!("../../../../fixtures/plans/samia-tarot.yaml");
 const FAILOVER: &str = include_str!("../../../../fixtures/plans/samia-tarot-failover.yaml");
 const AS_WRITTEN: &str = include_str!("../../../../scenarios/samia-tarot/database-failure-as-written.yaml");
 const DATABASE: &str = include_str!("../../../../scenarios/samia-tarot-failover/database-failure.yaml");
+const CORRUPTION: &str = include_str!("../../../../scenarios/samia-tarot-failover/gameday-database-corruption.yaml");
+const NEWEST: &str = include_str!("../../../../scenarios/samia-tarot/newest-backup-corrupt.yaml");
 const PARTITION: &str = include_str!("../../../../scenarios/samia-tarot-failover/network-partition.yaml");
 
 fn plan(text: &str) -> Parsed<Plan> {
@@ -187,6 +189,45 @@ fn terms_of_the_drill_as_written() {
         "scope_of_the_drill_as_written",
         scope(&terms.assumptions, &terms.not_covered, &terms.stand_ins)
     );
+}
+
+#[test]
+fn the_order_of_recovery_is_judged_only_where_the_plan_states_one() {
+    let stated = |keys: &[&str]| {
+        let text: String = FAILOVER
+            .lines()
+            .filter(|line| {
+                let key = line.trim_start().split(':').next().unwrap_or_default();
+                keys.contains(&key) || !["order", "recovered_from", "recovered_until"].contains(&key)
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        terms(&text, DATABASE, None).1.order
+    };
+    assert!(stated(&["order"]));
+    assert!(stated(&["recovered_until"]));
+    assert!(!stated(&[]));
+}
+
+#[test]
+fn the_rto_of_a_tier_holds_for_what_belongs_to_it() {
+    let rto = "    rto:\n      - { below: 12 min, where: classes }\n";
+    let tier = |components: &str| {
+        let text = with(
+            FAILOVER,
+            "    services: [Auth, Payments, Core DB]\n",
+            &format!("    services: [Auth, Payments, Core DB]\n    components: [{components}]\n{rto}"),
+        );
+        terms(&text, DATABASE, None).1
+    };
+    let minutes = |limits: &[crate::terms::Limit]| limits.iter().map(|limit| limit.plan / MINUTE).collect::<Vec<_>>();
+    // The disaster hits the database, and not the storage.
+    let hit = tier("database");
+    assert_eq!(minutes(&hit.rto.expect("an RTO").limits), [15, 12]);
+    assert_eq!(minutes(&hit.tiers[1].max_downtime), [15, 12]);
+    let spared = tier("storage");
+    assert_eq!(minutes(&spared.rto.expect("an RTO").limits), [15]);
+    assert_eq!(minutes(&spared.tiers[1].max_downtime), [15, 12]);
 }
 
 #[test]
@@ -576,5 +617,96 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_first_gameday_is_judged_by_its_own_criteria_and_its_contradictions_are_told() {
+    let (_, terms) = terms(FAILOVER, CORRUPTION, None);
+    assert!(terms.latent && !terms.automated);
+    let rto = terms.rto.expect("an RTO");
+    assert_eq!(
+        (rto.limits[0].plan, rto.limits[0].comparator),
+        (15 * MINUTE, Comparator::AtMost)
+    );
+    assert_eq!(terms.components["database"].rpo[0].plan, 5 * MINUTE);
+    assert_eq!(terms.criteria.len(), 2);
+    let DetectorTerm::Alerts { kinds, .. } = terms.detector else {
+        panic!("nobody notices")
+    };
+    assert_eq!(kinds, ["data_corruption"]);
+    let told = terms.about_plan.join("\n");
+    assert!(told.contains("begins `resume` after 30 min"), "{told}");
+    assert!(told.contains("begins `validate` after 20 min"), "{told}");
+    assert!(
+        !told.contains("`declare and assess`"),
+        "what lies within the RTO is no contradiction: {told}"
+    );
+    assert!(told.contains("tiers 0, 1 lose nothing"), "{told}");
+}
+
+#[test]
+fn damage_of_files_stands_where_it_can_be_judged() {
+    let latent = with(FAILOVER, "    rto_from: fault\n", "");
+    let plan = plan(&latent).value;
+    let unsound = resolve(&plan, &scenario(CORRUPTION).value, None).expect_err("a mistake");
+    assert!(unsound.to_string().contains("from when the RTO"), "{unsound}");
+
+    let striking = with(
+        NEWEST,
+        "  - name: newest-dump-damaged\n    when: before_strike\n",
+        "  - name: newest-dump-damaged\n    strikes: true\n",
+    );
+    let striking = with(
+        &striking,
+        "  - name: database-lost\n    strikes: true\n",
+        "  - name: database-lost\n",
+    );
+    let drawn = mistakes_against(TAROT, &striking);
+    assert!(drawn.contains("cannot strike"), "{drawn}");
+
+    let elsewhere = with(
+        NEWEST,
+        "damage_backup: { store: backups,",
+        "damage_backup: { store: database,",
+    );
+    let drawn = mistakes_against(TAROT, &elsewhere);
+    assert!(drawn.contains("of kind `postgres`"), "{drawn}");
+
+    let none = with(CORRUPTION, "how: bit_flip, pages: 8", "how: bit_flip, pages: 0");
+    let drawn = mistakes_against(FAILOVER, &none);
+    assert!(drawn.contains("between 1 and 1000"), "{drawn}");
+
+    let late = with(
+        CORRUPTION,
+        "    strikes: true\n",
+        "    strikes: true\n    when: before_strike\n",
+    );
+    let drawn = mistakes_against(FAILOVER, &late);
+    assert!(drawn.contains("has no effect"), "{drawn}");
+
+    let unheard = with(
+        CORRUPTION,
+        "monitor_without: [soundness]",
+        "monitor_without: [soundnes]",
+    );
+    let unsound = resolve(
+        &self::plan(FAILOVER).value,
+        &scenario(&unheard).value,
+        Some("nobody-looks"),
+    );
+    let told = unsound.expect_err("no such check").to_string();
+    assert!(told.contains("soundness"), "{told}");
+}
+
+/// What is wrong with a scenario against a plan, in words.
+fn mistakes_against(plan_text: &str, text: &str) -> String {
+    match resolve(&plan(plan_text).value, &scenario(text).value, None) {
+        Ok(_) => String::new(),
+        Err(unsound) => unsound
+            .scenario
+            .iter()
+            .map(|mistake| format!("{} {} {}\n", mistake.what, mistake.label, mistake.help))
+            .collect(),
     }
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Duration;
 
+use super::CommandLine;
+
 /// The backups that run while the drill does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +32,12 @@ pub struct Backup {
     /// Sabotage: the base backup or dump in the repository is one of an empty cluster.
     #[serde(default)]
     pub of_empty_cluster: bool,
+    /// The tool behind the `run` commands, as reports name it; needed where there are any.
+    #[serde(default)]
+    pub tool: Option<String>,
+    /// A command of your own that makes the tool ready, run once when the database is up and holds no data yet.
+    #[serde(default)]
+    pub setup: Option<CommandLine>,
 }
 
 /// How often, in plan time.
@@ -38,6 +46,12 @@ pub struct Backup {
 pub struct Cadence {
     /// Interval.
     pub every: Duration,
+    /// A command of your own that takes the backup; unset: the reference tool.
+    #[serde(default)]
+    pub run: Option<CommandLine>,
+    /// Deadline of the command, drill time; 2 min.
+    #[serde(default)]
+    pub deadline: Option<Duration>,
 }
 
 /// WAL shipping.
@@ -47,7 +61,32 @@ pub struct Wal {
     /// archive_timeout in plan time; where plan and scenario are silent: RPO/5, marked assumed.
     #[serde(default)]
     pub archive_timeout: Option<Duration>,
+    /// A command of your own as archive_command, `%p` and `%f` among its arguments; unset: the reference tool.
+    #[serde(default)]
+    pub run: Option<CommandLine>,
     /// Sabotage: archiving stops (archive_command = /bin/true) this much plan time after steady begins.
     #[serde(default)]
     pub broken_after: Option<Duration>,
+}
+
+impl Backup {
+    /// Every command of the user's own, with the key that it stands under.
+    #[must_use]
+    pub fn own(&self) -> Vec<(&'static str, &CommandLine)> {
+        [
+            ("setup", self.setup.as_ref()),
+            ("base", self.base.as_ref().and_then(|cadence| cadence.run.as_ref())),
+            ("wal", self.wal.as_ref().and_then(|wal| wal.run.as_ref())),
+            ("dump", self.dump.as_ref().and_then(|cadence| cadence.run.as_ref())),
+        ]
+        .into_iter()
+        .filter_map(|(key, command)| Some((key, command?)))
+        .collect()
+    }
+
+    /// Whether a tool of the user's own takes the backups.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        !self.own().is_empty()
+    }
 }

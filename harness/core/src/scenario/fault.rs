@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
 use crate::plan::{Duration, Share};
 use crate::terms::Damage;
+
+use super::OwnFault;
 
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,9 +23,23 @@ pub struct Fault {
     /// Kinds of alert it can cause; `none` states that no plan could notice.
     #[serde(default)]
     pub detector: Option<Detector>,
+    /// When a condition is injected; the fault that strikes has its own rule.
+    #[serde(default)]
+    pub when: ConditionTime,
     /// Where no alert could notice (`detector: none`): plan time from the strike until a person reports it.
     #[serde(default)]
     pub reported_after: Option<Duration>,
+}
+
+/// When a condition is injected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionTime {
+    /// Before the steady state begins: it holds all the while.
+    #[default]
+    Prepare,
+    /// About a second before the strike: it finds what the steady state has made, such as the newest backup.
+    BeforeStrike,
 }
 
 /// Who should notice; the fault's own default where the scenario says nothing.
@@ -35,7 +52,7 @@ pub enum Detector {
     Alerts(Vec<String>),
 }
 
-/// The built-in faults.
+/// The built-in faults, and your own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
@@ -69,6 +86,58 @@ pub enum FaultKind {
         /// One way, drill time.
         by: Duration,
     },
+    /// Pages of a table or B-tree of a running server are damaged on disk, none of them in its cache.
+    DamagePages {
+        /// Which Postgres service.
+        service: String,
+        /// Table or index; unset: the seed chooses one of the database's own.
+        #[serde(default)]
+        relation: Option<String>,
+        /// What is done to each page.
+        how: PageDamage,
+        /// How many pages; the seed chooses which.
+        #[serde(default = "one")]
+        pages: u32,
+    },
+    /// The end of the file of a table or B-tree is cut off under a running server.
+    TruncateRelation {
+        /// Which Postgres service.
+        service: String,
+        /// Table or index; unset: the seed chooses one of the database's own.
+        #[serde(default)]
+        relation: Option<String>,
+    },
+    /// The file of a table or B-tree is gone under a running server.
+    RemoveRelation {
+        /// Which Postgres service.
+        service: String,
+        /// Table or index; unset: the seed chooses one of the database's own.
+        #[serde(default)]
+        relation: Option<String>,
+    },
+    /// A bit of the server's control file is turned over.
+    DamageControlFile {
+        /// Which Postgres service.
+        service: String,
+    },
+    /// The segment of the WAL that is being written is damaged where the server has written already, or its file is gone.
+    DamageWal {
+        /// Which Postgres service.
+        service: String,
+        /// What is done to it.
+        how: WalDamage,
+    },
+    /// An object of the newest complete backup in a backup store is altered, missing, or older than it claims.
+    DamageBackup {
+        /// Which S3 service.
+        store: String,
+        /// Which kind of backup.
+        backup: HurtBackup,
+        /// What is done to it.
+        how: ObjectDamage,
+    },
+    /// A command of your own.
+    Run(OwnFault),
     /// Rows or tables are spoiled by SQL, as an operator's mistake or an intruder does it: every page stays valid.
     SpoilData {
         /// Which Postgres service.
@@ -93,6 +162,10 @@ pub enum FaultKind {
     },
 }
 
+fn one() -> u32 {
+    1
+}
+
 fn objects_default() -> u32 {
     8
 }
@@ -103,7 +176,32 @@ impl FaultKind {
     pub fn damage(&self) -> Option<Damage> {
         match self {
             FaultKind::SpoilData { .. } => Some(Damage::Logged),
+            FaultKind::DamagePages { .. } | FaultKind::TruncateRelation { .. } | FaultKind::RemoveRelation { .. } => {
+                Some(Damage::Unlogged)
+            }
             _ => None,
+        }
+    }
+
+    /// Whether it can stay unseen after it took effect: a plan must then say from when its RTO counts.
+    #[must_use]
+    pub fn is_latent(&self) -> bool {
+        match self {
+            FaultKind::Kill { .. }
+            | FaultKind::Pause { .. }
+            | FaultKind::LoseData { .. }
+            | FaultKind::Cut { .. }
+            | FaultKind::Delay { .. }
+            // What a command does is not known; an RTO that counts from the fault is the strictest.
+            | FaultKind::Run(_) => false,
+            FaultKind::DamagePages { .. }
+            | FaultKind::TruncateRelation { .. }
+            | FaultKind::RemoveRelation { .. }
+            | FaultKind::DamageControlFile { .. }
+            | FaultKind::DamageWal { .. }
+            | FaultKind::DamageBackup { .. }
+            | FaultKind::SpoilData { .. }
+            | FaultKind::SpoilObjects { .. } => true,
         }
     }
 }

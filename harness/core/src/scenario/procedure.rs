@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Duration;
 
+use super::OwnStep;
+
 /// The recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,7 +34,7 @@ pub struct Step {
     pub action: Action,
 }
 
-/// The built-in actions.
+/// The built-in actions, and your own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
@@ -60,6 +62,14 @@ pub enum Action {
         /// How far.
         #[serde(default)]
         target: TargetRule,
+        /// Which backup of that kind.
+        #[serde(default)]
+        backup: BackupRule,
+    },
+    /// Bring the WAL that a fenced server has not archived into the archive, from its disk.
+    SalvageWal {
+        /// Which Postgres service.
+        from: String,
     },
     /// Close the segment of WAL that a running Postgres writes, and wait until the archive holds it.
     ShipWal {
@@ -99,6 +109,20 @@ pub enum Action {
         /// Which application service.
         application: String,
     },
+    /// A command of your own.
+    Run(OwnStep),
+}
+
+impl Action {
+    /// The Postgres service that it restores, if it restores one.
+    #[must_use]
+    pub fn restores(&self) -> Option<&str> {
+        match self {
+            Action::Restore { into, .. } => Some(into),
+            Action::Run(own) => own.restores.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// What a restore is made from.
@@ -109,6 +133,17 @@ pub enum RestoreFrom {
     BaseAndWal,
     /// The last dump.
     Dump,
+}
+
+/// Which backup a restore is made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupRule {
+    /// The newest that is complete, unseen.
+    #[default]
+    Newest,
+    /// The newest that is found whole when it is read through, as far back as need be.
+    NewestVerified,
 }
 
 /// The rule that chooses the recovery target; recorded with its inputs before the restore starts.

@@ -18,7 +18,7 @@ pub enum Service {
 }
 
 /// A Postgres server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresService {
     /// The plan's component whose data it holds.
@@ -33,12 +33,34 @@ pub struct PostgresService {
     /// Settings of postgresql.conf.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
+    /// Whether its cluster is made with checksums of its pages; a restored one keeps those of its source.
+    #[serde(default = "yes")]
+    pub data_checksums: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for PostgresService {
+    fn default() -> Self {
+        PostgresService {
+            component: None,
+            empty: false,
+            site: None,
+            settings: BTreeMap::new(),
+            data_checksums: true,
+        }
+    }
 }
 
 /// An S3 object store.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct S3Service {
+    /// Whether it speaks TLS as well, with a certificate made for the run.
+    #[serde(default)]
+    pub tls: bool,
     /// The plan's component whose data it holds.
     #[serde(default)]
     pub component: Option<String>,

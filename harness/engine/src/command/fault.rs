@@ -230,6 +230,7 @@ fn examine(prove: &Prove, json: bool, cli: &Cli) -> Result<u8, Failure> {
                     scenario_text: sample.text.clone(),
                     terms: sample.terms.clone(),
                     settings: BTreeMap::new(),
+                    tools: Vec::new(),
                     environment: "local".to_owned(),
                     build: build.clone(),
                     offline: wanted.offline,
@@ -283,6 +284,7 @@ fn exam(rehearsal: &Rehearsal, healing: Healing, title: &str, cli: &Cli) -> Resu
     let _ = conclude(&directory);
     match (performed.outcome, performed.failure) {
         (Some(examined), None) => Ok(Outcome::Examined(examined)),
+        (_, Some(Failure::Skipped(report))) => Ok(Outcome::Skipped(report.to_string())),
         (_, Some(Failure::Harness(report) | Failure::Input(report))) => Ok(Outcome::Broke(report.to_string())),
         (_, Some(Failure::Interrupted)) | (None, None) => Err(Failure::Interrupted),
     }

@@ -8,6 +8,7 @@ use super::Failure;
 use super::run::{conduct, conductable};
 use crate::cli::{Cli, Replay};
 use crate::drill::Recalled;
+use crate::library;
 use crate::rehearsal::{Rehearsal, find_postgres};
 use crate::run_directory::DirectoryFiles;
 use crate::view::say;
@@ -40,6 +41,7 @@ pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
             "firedrill: this version of firedrill reads other terms from the recorded plan and scenario than that run had",
         );
     }
+    let tools = library::kept(&replay.run)?;
     let build = find_postgres(&wanted, cli)?;
     let recorded = inputs.versions.get("postgres").cloned().unwrap_or_default();
     if !recorded.starts_with(&build.version.to_string()) {
@@ -55,6 +57,7 @@ pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
         scenario_text: inputs.scenario_text,
         terms,
         settings: inputs.settings,
+        tools,
         environment: inputs.environment,
         build,
         offline: wanted.offline,

@@ -5,18 +5,24 @@ use std::io::Write as _;
 use firedrill_core::evidence::EvidenceError;
 
 use super::Failure;
-use crate::cli::{Cli, Format, Report};
+use crate::cli::{Cli, Format, Report, ReportOf};
 use crate::judged::JudgedRun;
 
 /// Runs the command. It exits 0 whatever the verdict: `judge` is for deciding.
 pub fn report(report: &Report, cli: &Cli) -> Result<u8, Failure> {
-    match JudgedRun::read(&report.run) {
+    let directory = match (&report.of, &report.run) {
+        (Some(ReportOf::Merge { suites, output }), _) => return super::suite::merge(suites, output.as_deref(), cli),
+        (None, Some(run)) => run,
+        // The command line is refused before this.
+        (None, None) => return Err(Failure::Input(miette::miette!("name a run directory"))),
+    };
+    match JudgedRun::read(directory) {
         Ok(run) => print(&run, cli).map(|()| 0),
         Err(error @ EvidenceError::Open(_)) => {
             crate::view::say(&format!("firedrill: inconclusive: {error}"));
             Ok(error.exit_code())
         }
-        Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", report.run.display()))),
+        Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", directory.display()))),
     }
 }
 

@@ -14,13 +14,14 @@ use super::Failure;
 use super::report::{print, write_out};
 use crate::cli::{Cli, Conduct, Format, PostgresArguments, Run};
 use crate::drill::Stops;
-use crate::judged::JudgedRun;
 use crate::library::{self, Loaded};
+use crate::pipeline;
 use crate::rehearsal::{Rehearsal, find_postgres, random_u64};
 use crate::view::{Telling, say};
 
 /// Runs the command; its exit code is the verdict's.
 pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
+    crate::suite::follow_parent();
     if run.environment != "local" {
         return Err(Failure::Input(miette::miette!(
             help = "leave --environment out, or say `--environment local`",
@@ -58,6 +59,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         scenario_text: loaded.scenario.source.text.to_string(),
         terms,
         settings,
+        tools: loaded.tools.clone(),
         environment: run.environment.clone(),
         build,
         offline: wanted.offline,
@@ -115,7 +117,7 @@ pub(super) fn conduct(rehearsal: &Rehearsal, seed: Option<u64>, how: &Conduct, c
         if let Some(failure) = run.failure {
             return Err(failure);
         }
-        on_ci(&run.judged);
+        pipeline::tell_run(&run.judged, &run.directory);
         let verdict = &run.judged.judged.verdict;
         if !cli.quiet {
             say(&format!("\nevidence and report: {}", run.directory.display()));
@@ -140,7 +142,7 @@ pub(super) fn conduct(rehearsal: &Rehearsal, seed: Option<u64>, how: &Conduct, c
             print(&run.judged, cli)?;
             return Err(failure);
         }
-        on_ci(&run.judged);
+        pipeline::tell_run(&run.judged, &run.directory);
         let expected = how
             .expected
             .then(|| is_expected(&run.judged.judged.verdict, rehearsal.expectation()));
@@ -169,32 +171,6 @@ pub(super) fn telling(cli: &Cli) -> Telling {
         (true, _) => Telling::Quiet,
         (false, 0) => Telling::Story,
         (false, _) => Telling::Everything,
-    }
-}
-
-/// On a code host's pipeline the summary and annotations are written without asking.
-fn on_ci(run: &JudgedRun) {
-    let Some(summary) = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from) else {
-        return;
-    };
-    let markdown = firedrill_reports::markdown(&run.report());
-    let appended = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(&summary)
-        .and_then(|mut file| io::Write::write_all(&mut file, markdown.as_bytes()));
-    if let Err(error) = appended {
-        say(&format!("firedrill: the step summary cannot be written: {error}"));
-    }
-    for finding in &run.judged.verdict.findings {
-        if finding.outcome == firedrill_core::Outcome::Fail {
-            let text = finding
-                .because
-                .replace('%', "%25")
-                .replace('\r', "%0D")
-                .replace('\n', "%0A");
-            say(&format!("::error title={}::{text}", finding.title));
-        }
     }
 }
 

@@ -5,43 +5,62 @@ use std::time::Duration;
 
 use firedrill_core::Scenario;
 use firedrill_core::event::{DelayKind, Event, FaultEdge};
-use firedrill_core::scenario::{CutManner, FaultKind, Route};
+use firedrill_core::scenario::{ConditionTime, CutManner, FaultKind, Route, WalDamage};
 use firedrill_core::stamp::{Nanos, SECOND, Stamp};
 use firedrill_environment::{Files, Lifecycle};
 use firedrill_load::now;
 use firedrill_proxy::Cut;
+use firedrill_respond::OwnCommands;
 
 use super::{Drill, DrillError, nanos, sleep_until};
 use crate::fault::Fault;
+use crate::fault::backup_object::BackupObjectFault;
 use crate::fault::data::DataFault;
 use crate::fault::link::{self, LinkFault, Protocol};
 use crate::fault::objects::ObjectFault;
+use crate::fault::own::{self, OwnFault};
+use crate::fault::page::PageFault;
+use crate::fault::relation::{self, RelationFault};
+use crate::fault::server_file::{self, ServerFileFault};
 use crate::fault::service::{self, ServiceFault};
-use crate::stage::Stage;
+use crate::stage::{BACKUP_BUCKET, Stage};
 
 /// How long a fault may take to be seen by the harness's own probe.
 const PROOF_MAX: Nanos = 5 * SECOND;
 
 impl Drill {
     /// Builds the scenario's faults from what the stage offers.
-    pub(super) fn build_faults(&mut self) -> Result<(), DrillError> {
+    pub(super) async fn build_faults(&mut self) -> Result<(), DrillError> {
         let scenario = self.scenario().clone();
         let stage = self.stage()?;
         let seed = self.script.seed;
         let faults = scenario
             .faults
             .iter()
-            .map(|fault| build(stage, &fault.name, &fault.inject, seed, &self.database))
+            .map(|fault| {
+                build(
+                    stage,
+                    self.own.as_ref(),
+                    &fault.name,
+                    &fault.inject,
+                    seed,
+                    &self.database,
+                )
+            })
             .collect::<Result<_, _>>()?;
         self.faults = faults;
         self.recall();
+        for fault in &self.faults {
+            fault.arm().await?;
+        }
         Ok(())
     }
 
-    /// Injects the faults that are conditions: they hold before and while the striking one strikes.
-    pub(super) async fn inject_conditions(&mut self) -> Result<(), DrillError> {
+    /// Injects the faults that are conditions of this time: they hold before and while the striking one strikes.
+    pub(super) async fn inject_conditions(&mut self, when: ConditionTime) -> Result<(), DrillError> {
         for index in 0..self.faults.len() {
-            if !self.scenario().faults[index].strikes {
+            let fault = &self.scenario().faults[index];
+            if !fault.strikes && fault.when == when {
                 self.inject(index).await?;
             }
         }
@@ -170,7 +189,22 @@ pub(super) fn fault_event(fault: &dyn Fault, scenario: &Scenario, edge: FaultEdg
 }
 
 /// `database` is the one whose rows point at the application's objects.
-fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str) -> Result<Box<dyn Fault>, DrillError> {
+fn build(
+    stage: &Stage,
+    own: Option<&Arc<OwnCommands>>,
+    name: &str,
+    kind: &FaultKind,
+    seed: u64,
+    database: &str,
+) -> Result<Box<dyn Fault>, DrillError> {
+    let of_relation = |service: &str, relation: Option<&str>, harm| -> Result<Box<dyn Fault>, DrillError> {
+        let host = Arc::clone(stage.database(service)?);
+        Ok(Box::new(RelationFault::new(name, service, relation, harm, seed, host)))
+    };
+    let of_file = |service: &str, harm| -> Result<Box<dyn Fault>, DrillError> {
+        let host = Arc::clone(stage.database(service)?);
+        Ok(Box::new(ServerFileFault::new(name, service, harm, seed, host)))
+    };
     Ok(match kind {
         FaultKind::Kill { service } => of_service(stage, name, service, service::Harm::Kill)?,
         FaultKind::Pause { service } => of_service(stage, name, service, service::Harm::Pause)?,
@@ -185,6 +219,50 @@ fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str)
         FaultKind::Delay { link, by } => {
             let by = Duration::from_nanos(nanos(*by)?.unsigned_abs());
             of_link(stage, name, link, link::Harm::Delay(by))?
+        }
+        FaultKind::DamagePages {
+            service,
+            relation,
+            how,
+            pages,
+        } => {
+            let host = Arc::clone(stage.database(service)?);
+            let relation = relation.as_deref();
+            Box::new(PageFault::new(name, service, relation, *how, *pages, seed, host))
+        }
+        FaultKind::TruncateRelation { service, relation } => {
+            of_relation(service, relation.as_deref(), relation::Harm::Truncate)?
+        }
+        FaultKind::RemoveRelation { service, relation } => {
+            of_relation(service, relation.as_deref(), relation::Harm::Remove)?
+        }
+        FaultKind::DamageControlFile { service } => of_file(service, server_file::Harm::ControlFile)?,
+        FaultKind::DamageWal { service, how } => {
+            let harm = match how {
+                WalDamage::Altered => server_file::Harm::WalAltered,
+                WalDamage::Missing => server_file::Harm::WalMissing,
+            };
+            of_file(service, harm)?
+        }
+        FaultKind::DamageBackup { store, backup, how } => {
+            let files: Arc<dyn Files> = Arc::clone(stage.store(store)?) as _;
+            Box::new(BackupObjectFault::new(
+                name,
+                store,
+                BACKUP_BUCKET,
+                *backup,
+                *how,
+                seed,
+                files,
+            ))
+        }
+        FaultKind::Run(fault) => {
+            let own = own.ok_or_else(|| DrillError::Other("commands of your own cannot be run here".into()))?;
+            let deadline = match fault.deadline {
+                Some(deadline) => Duration::from_nanos(nanos(deadline)?.unsigned_abs()),
+                None => own::DEADLINE,
+            };
+            Box::new(OwnFault::new(name, fault.clone(), deadline, Arc::clone(own)))
         }
         FaultKind::SpoilData {
             service,
@@ -205,15 +283,15 @@ fn build(stage: &Stage, name: &str, kind: &FaultKind, seed: u64, database: &str)
 }
 
 fn of_service(stage: &Stage, name: &str, service: &str, harm: service::Harm) -> Result<Box<dyn Fault>, DrillError> {
-    let (lifecycle, files): (Arc<dyn Lifecycle>, Arc<dyn Files>) = if let Ok(host) = stage.database(service) {
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+    // Only a database's files tell whether there is a cluster to start again: others start with what they have.
+    let (lifecycle, files): (Arc<dyn Lifecycle>, Option<Arc<dyn Files>>) = if let Ok(host) = stage.database(service) {
+        (Arc::clone(host) as _, Some(Arc::clone(host) as _))
     } else if let Ok(host) = stage.store(service) {
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+        (Arc::clone(host) as _, None)
     } else {
-        let host = stage.application(service)?;
-        (Arc::clone(host) as _, Arc::clone(host) as _)
+        (Arc::clone(stage.application(service)?) as _, None)
     };
-    Ok(Box::new(ServiceFault::new(name, service, harm, lifecycle, Some(files))))
+    Ok(Box::new(ServiceFault::new(name, service, harm, lifecycle, files)))
 }
 
 fn of_link(stage: &Stage, name: &str, between: &[String; 2], harm: link::Harm) -> Result<Box<dyn Fault>, DrillError> {

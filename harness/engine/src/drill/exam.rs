@@ -16,6 +16,8 @@ use crate::fault::catalogue::Healing;
 
 /// How long a monitor is watched that is not expected to notice.
 const SILENCE: Duration = Duration::from_secs(4);
+/// How long other rules get to notice too, once one has.
+const OTHERS: Duration = Duration::from_secs(2);
 /// How long what was healed may take to be whole, and to serve its clients, again.
 const HEALED_MAX: Nanos = 30 * SECOND;
 
@@ -68,7 +70,9 @@ impl Drill {
         }
         match &self.script.terms.detector {
             DetectorTerm::Alerts { .. } => {
-                self.wait_for_alert().await?;
+                if self.wait_for_alert().await? {
+                    tokio::time::sleep(OTHERS).await;
+                }
             }
             DetectorTerm::None => tokio::time::sleep(SILENCE).await,
         }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use firedrill_app::STATIC_TABLES;
 use firedrill_backup::{BaseBackupOptions, Database, Repository};
 use firedrill_core::event::{Class, DelayKind, Event, Role};
+use firedrill_core::plan::ProbeKind;
 use firedrill_core::resolve::SAMPLE_SERVICES;
-use firedrill_core::scenario::{Route, Service};
+use firedrill_core::scenario::{ConditionTime, Route, Service};
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND, Stamp};
 use firedrill_environment::{Connection, Lifecycle};
 use firedrill_load::{
@@ -22,6 +23,7 @@ use firedrill_respond::{Application, Backups, Monitor, MonitorEndpoints, Monitor
 use tokio_postgres::{Client, NoTls};
 
 use super::capacity::Ramp;
+use super::own::of_prepare;
 use super::{Drill, DrillError, nanos};
 use crate::archive_watch::ArchiveWatch;
 use crate::stage::{CLIENTS, FILES_BUCKET, MONITOR};
@@ -39,16 +41,17 @@ impl Drill {
     pub(super) async fn prepare(&mut self) -> Result<(), DrillError> {
         self.name_the_database()?;
         self.start_stores().await?;
+        self.gather_own()?;
         self.start_databases().await?;
         self.start_application().await?;
         self.begin_archive_watch().await?;
         self.load_data().await?;
         self.take_first_backups().await?;
-        self.build_faults()?;
+        self.build_faults().await?;
         self.ramp(Ramp::Before).await?;
         self.gather_team().await?;
         self.begin_load().await?;
-        self.inject_conditions().await
+        self.inject_conditions(ConditionTime::Prepare).await
     }
 
     /// The component that the drill is about, and the service that holds it when the drill begins.
@@ -89,7 +92,14 @@ impl Drill {
         for (name, service) in &scenario.services {
             let Service::Postgres(service) = service else { continue };
             let host = stage.database(name)?;
-            if let Some(store) = &scenario.backup.store {
+            if let (Some(push), Some(timeout)) = (self.own_archive_command(name).await?, archive_timeout) {
+                let timeout = timeout.to_string();
+                host.write_settings(&[
+                    ("archive_mode", "on"),
+                    ("archive_command", push.as_str()),
+                    ("archive_timeout", timeout.as_str()),
+                ])?;
+            } else if let Some(store) = scenario.backup.store.as_ref().filter(|_| !scenario.backup.is_own()) {
                 // The restore side always reads the repository that the plan trusts.
                 let prefix = if *name == self.database {
                     self.archive_prefix()
@@ -124,7 +134,8 @@ impl Drill {
         client
             .batch_execute(firedrill_app::schema_sql())
             .await
-            .map_err(DrillError::database("creating the schema"))
+            .map_err(DrillError::database("creating the schema"))?;
+        self.set_own_tool_up().await
     }
 
     /// Positions of the WAL from before the first write on, so that a declared recovery point can be placed in time.
@@ -242,6 +253,12 @@ impl Drill {
         if !of_database && backup.files.is_none() {
             return Ok(());
         }
+        if backup.is_own() {
+            self.take_first_own_backups().await?;
+            if backup.files.is_none() {
+                return Ok(());
+            }
+        }
         let store = self.backup_store()?;
         let stage = self.stage()?;
         if backup.files.is_some() {
@@ -258,7 +275,7 @@ impl Drill {
                 },
             );
         }
-        if !of_database {
+        if !of_database || backup.is_own() {
             return Ok(());
         }
         let empty = if backup.of_empty_cluster {
@@ -297,6 +314,19 @@ impl Drill {
         Ok(())
     }
 
+    async fn take_first_own_backups(&self) -> Result<(), DrillError> {
+        let backup = &self.scenario().backup;
+        for (kind, cadence) in [("base", &backup.base), ("dump", &backup.dump)] {
+            let Some(cadence) = cadence else { continue };
+            if let Some(own) = self.own_backup(kind, cadence)? {
+                let early = now();
+                let name = own.take().await.map_err(of_prepare)?;
+                self.restorable(Stamp::new(early, now()), kind, name);
+            }
+        }
+        Ok(())
+    }
+
     fn restorable(&self, stamp: Stamp, kind: &str, name: String) {
         let component = self.component.clone();
         self.recorder.record(
@@ -329,17 +359,33 @@ impl Drill {
         let own = stage.direct(&self.database)?;
         let seen = own.through(stage.address(MONITOR, &self.database, Route::Primary)?);
         databases.insert(self.component.clone(), database(&seen));
-        let backups = match &scenario.backup.store {
+        let backups = match scenario.backup.store.as_ref().filter(|_| !scenario.backup.is_own()) {
             Some(store) => Some(Repository::open(&stage.repository(store, None, "")?)?),
             None => None,
         };
+        let logs = BTreeMap::from([(self.component.clone(), stage.database(&self.database)?.log())]);
         let endpoints = MonitorEndpoints {
             application: stage.address(MONITOR, &scenario.load.application, Route::Primary)?,
             databases,
+            logs,
             backups: backups.clone(),
             requests: MonitorEndpoints::requests_of(scenario.load.rates.keys().map(String::as_str)),
         };
-        let spec = MonitorSpec::of(&self.script.plan.monitoring, 1);
+        let spec = MonitorSpec::of(&self.script.plan.monitoring, 1).without(&scenario.monitor_without);
+        if spec
+            .checks
+            .values()
+            .any(|check| matches!(check.probe, ProbeKind::Amcheck(_)))
+        {
+            // As a team that runs amcheck would have installed it.
+            let client = self.session(&self.database).await?;
+            client
+                .batch_execute("CREATE EXTENSION IF NOT EXISTS amcheck")
+                .await
+                .map_err(DrillError::database(
+                    "installing the extension amcheck, which the plan's monitor uses",
+                ))?;
+        }
         let monitor = Arc::new(Monitor::start(&spec, &endpoints, Arc::clone(&observer))?);
 
         let recorder = self.recorder.clone();
@@ -395,6 +441,10 @@ impl Drill {
             });
         }
         team.take_inventory(&database(&own)).await.map_err(DrillError::Other)?;
+        if let Some(own) = &self.own {
+            own.hear(monitor.alerts());
+            team.give_own(Arc::clone(own));
+        }
         team.give_monitor(Arc::clone(&monitor));
         if let Some(store) = self.files_store() {
             team.give_bucket(&store, stage.files(&store)?);
@@ -621,6 +671,16 @@ impl Drill {
         self.scenario().backup.store.clone().ok_or_else(|| {
             DrillError::Other("the scenario takes backups but `backup.store` names no S3 service".into())
         })
+    }
+
+    /// A store that the harness may put something into for a moment.
+    pub(super) fn scratch_store(&self) -> Result<String, DrillError> {
+        let backup = self.scenario().backup.store.as_ref();
+        let any = self.stage()?.stores.keys().next();
+        backup
+            .or(any)
+            .cloned()
+            .ok_or_else(|| DrillError::Other("the scenario has no S3 service to read the whole cluster into".into()))
     }
 
     /// Where the struck database's own archive goes below the bucket.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firedrill_core::event::Event;
-use firedrill_core::scenario::Strike;
+use firedrill_core::scenario::{ConditionTime, Strike};
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND};
 use firedrill_load::now;
 
@@ -13,6 +13,8 @@ use crate::strike;
 
 /// So long before it is due the strike is settled.
 const PLANNED_AHEAD: Nanos = 40 * MILLISECOND;
+/// So long before it is due the conditions are injected that wait for it.
+const CONDITIONS_AHEAD: Nanos = 800 * MILLISECOND;
 /// A strike that was put off for this long, since restorable points kept coming, comes all the same.
 const STRIKE_DELAY_MAX: Nanos = 60 * SECOND;
 /// Longer than any steady state of a drill: beyond it something is wrong with the scenario's figures.
@@ -63,9 +65,10 @@ impl Drill {
 
     /// Waits until the strike is due. It is planned anew with every restorable point that completes on the way, so that
     /// a late one does not put the strike just behind it.
-    async fn wait_for_strike(&self, not_before: Nanos) -> Result<strike::Planned, DrillError> {
+    async fn wait_for_strike(&mut self, not_before: Nanos) -> Result<strike::Planned, DrillError> {
         self.watch_until(not_before - SECOND).await?;
         let draw = self.script.seed.rotate_left(17) ^ 0x9E37_79B9_7F4A_7C15;
+        let mut conditions_due = true;
         loop {
             self.still_recording()?;
             let backups = strike::Backups {
@@ -85,7 +88,17 @@ impl Drill {
                 self.scale(),
                 draw,
             );
+            // A backup that starts before the strike would put it off, and be newer than what conditions look for.
+            let settled = backups.next_start.is_none_or(|start| start > planned.at);
+            if conditions_due && settled && planned.at - now() <= CONDITIONS_AHEAD {
+                conditions_due = false;
+                self.inject_conditions(ConditionTime::BeforeStrike).await?;
+                continue;
+            }
             if planned.at - now() <= PLANNED_AHEAD || now() > not_before + STRIKE_DELAY_MAX {
+                if conditions_due {
+                    self.inject_conditions(ConditionTime::BeforeStrike).await?;
+                }
                 return Ok(planned);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -93,8 +106,10 @@ impl Drill {
     }
 
     /// Waits until the instant at which an earlier run was struck is near.
-    async fn wait_for_recalled(&self, after: Nanos) -> Result<strike::Planned, DrillError> {
+    async fn wait_for_recalled(&mut self, after: Nanos) -> Result<strike::Planned, DrillError> {
         let at = self.steady_from + after;
+        self.watch_until(at - CONDITIONS_AHEAD).await?;
+        self.inject_conditions(ConditionTime::BeforeStrike).await?;
         self.watch_until(at - PLANNED_AHEAD).await?;
         Ok(strike::Planned {
             at,
@@ -166,10 +181,15 @@ impl Drill {
     fn begin_backups(&mut self) -> Result<(), DrillError> {
         let backup = self.scenario().backup.clone();
         if let Some(cadence) = &backup.dump {
-            self.dumps = Some(self.begin_cadence(cadence, Kind::Dump(self.client_program("pg_dump")))?);
+            let kind = match self.own_backup("dump", cadence)? {
+                Some(own) => Kind::Own(own),
+                None => Kind::Dump(self.client_program("pg_dump")),
+            };
+            self.dumps = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.base {
-            self.bases = Some(self.begin_cadence(cadence, Kind::Base)?);
+            let kind = self.own_backup("base", cadence)?.map_or(Kind::Base, Kind::Own);
+            self.bases = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.files {
             let bucket = self.files_bucket()?;
@@ -180,16 +200,22 @@ impl Drill {
 
     fn begin_cadence(&self, cadence: &firedrill_core::scenario::Cadence, kind: Kind) -> Result<Cadence, DrillError> {
         let every = self.scaled(nanos(cadence.every)?).max(SECOND);
-        let config = self
-            .stage()?
-            .repository(&self.backup_store()?, None, self.archive_prefix())?;
+        let repository = match kind {
+            Kind::Own(_) => None,
+            Kind::Dump(_) | Kind::Base | Kind::Files(_) => {
+                let config = self
+                    .stage()?
+                    .repository(&self.backup_store()?, None, self.archive_prefix())?;
+                Some(firedrill_backup::Repository::open(&config)?)
+            }
+        };
         let component = match &kind {
             Kind::Files(_) => self.files_component(),
-            Kind::Base | Kind::Dump(_) => self.component.clone(),
+            Kind::Base | Kind::Dump(_) | Kind::Own(_) => self.component.clone(),
         };
         Ok(Cadence::start(Schedule {
             kind,
-            repository: firedrill_backup::Repository::open(&config)?,
+            repository,
             database: self.own_database(&self.database)?,
             every: Duration::from_nanos(every.unsigned_abs()),
             first: self.steady_from + every,

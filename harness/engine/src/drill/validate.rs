@@ -10,6 +10,7 @@ use firedrill_core::event::{Coverage, Edge, Event};
 use firedrill_core::resolve::EFFECT_CHECK;
 use firedrill_core::scenario::{Route, Service};
 use firedrill_core::stamp::{Nanos, SECOND, Stamp};
+use firedrill_core::terms::Demanded;
 use firedrill_environment::{Lifecycle, State};
 use firedrill_load::{FinalRead, Objects, Space, TierLive, Totals, end_sessions, final_read, incarnation_of, now};
 
@@ -23,6 +24,8 @@ use crate::stage::CLIENTS;
 
 /// Longer is not waited for a service that does not come back.
 const WAIT_OUT_MAX: Nanos = 180 * SECOND;
+/// Checks that are less frequent than this by the plan's own clock are not waited for.
+const QUIET_MAX: Nanos = 40 * SECOND;
 const FINAL_READ_MAX: Duration = Duration::from_secs(600);
 const SESSIONS_END_MAX: Duration = Duration::from_secs(10);
 /// How long the application's durable queue may take to drain once the load has stopped.
@@ -32,8 +35,10 @@ impl Drill {
     /// `ended` is when the procedure ended.
     pub(super) async fn validate(&mut self, ended: Nanos) -> Result<(), DrillError> {
         self.wait_for_service(ended).await?;
+        self.wait_for_quiet().await?;
         let serves = self.all_good();
         self.stop_load().await?;
+        self.measure_stored()?;
         if serves {
             self.ramp(Ramp::After).await?;
         }
@@ -71,6 +76,23 @@ impl Drill {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Where the plan demands that monitoring is restored: the monitor is given one more round of its checks to see that all
+    /// is well again.
+    async fn wait_for_quiet(&self) -> Result<(), DrillError> {
+        let criteria = &self.script.terms.criteria;
+        let Some(monitor) = &self.monitor else { return Ok(()) };
+        if !criteria.iter().any(|term| term.demand == Demanded::MonitoringRestored) {
+            return Ok(());
+        }
+        let alerts = monitor.alerts();
+        let until = now() + QUIET_MAX;
+        while now() < until && !alerts.borrow().standing().is_empty() {
+            self.still_recording()?;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
     }
 
     /// Nothing is at work any more: the calendar sets the pace again until the drill gives up, so that a target is
@@ -319,6 +341,7 @@ impl Drill {
         .await;
         self.fault_effect(serving).await?;
         self.ask("journey", serving, async |_| self.journey().await).await;
+        self.own_checks(serving).await?;
         self.still_recording()
     }
 
@@ -351,7 +374,7 @@ impl Drill {
         self.checked(early, name, checked);
     }
 
-    fn checked(&self, early: Nanos, name: &str, checked: Checked) {
+    pub(super) fn checked(&self, early: Nanos, name: &str, checked: Checked) {
         self.recorder
             .record(Stamp::new(early, now()), checked.event(name, &self.component));
     }
@@ -372,7 +395,7 @@ impl Drill {
             let relations = row.get::<_, i64>(1).unsigned_abs();
             let config = self
                 .stage()?
-                .repository(&self.backup_store()?, None, "checksum-scan/")?;
+                .repository(&self.scratch_store()?, None, "checksum-scan/")?;
             let repository = Repository::open(&config)?;
             let options = BaseBackupOptions {
                 include_wal: Some(true),

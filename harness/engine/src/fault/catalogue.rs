@@ -111,6 +111,60 @@ catalogue! {
         healing: Healing::Harness,
         samples: &[("", "{ delay: { link: [application, database], by: 1 s } }")],
     },
+    DamagePages => Entry {
+        name: "damage_pages",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Harness,
+        samples: &[
+            ("bit flip", "{ damage_pages: { service: database, relation: bulk, how: bit_flip, pages: 8 } }"),
+            ("index", "{ damage_pages: { service: database, relation: bulk_pkey, how: bit_flip, pages: 8 } }"),
+            ("zeroed", "{ damage_pages: { service: database, relation: bulk, how: zeroed } }"),
+            ("torn", "{ damage_pages: { service: database, relation: bulk, how: torn } }"),
+            ("misdirected", "{ damage_pages: { service: database, relation: bulk, how: misdirected } }"),
+        ],
+    },
+    TruncateRelation => Entry {
+        name: "truncate_relation",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Harness,
+        samples: &[("", "{ truncate_relation: { service: database, relation: bulk_pkey } }")],
+    },
+    RemoveRelation => Entry {
+        name: "remove_relation",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[("", "{ remove_relation: { service: database, relation: bookings } }")],
+    },
+    DamageControlFile => Entry {
+        name: "damage_control_file",
+        family: "file",
+        needs: &[Capability::Files],
+        healing: Healing::Harness,
+        samples: &[("", "{ damage_control_file: { service: database } }")],
+    },
+    DamageWal => Entry {
+        name: "damage_wal",
+        family: "file",
+        needs: &[Capability::Files, Capability::Endpoints],
+        healing: Healing::Recovery,
+        samples: &[
+            ("altered", "{ damage_wal: { service: database, how: altered } }"),
+            ("missing", "{ damage_wal: { service: database, how: missing } }"),
+        ],
+    },
+    DamageBackup => Entry {
+        name: "damage_backup",
+        family: "backup",
+        needs: &[Capability::Files],
+        healing: Healing::Harness,
+        samples: &[
+            ("altered", "{ damage_backup: { store: backups, backup: base, how: altered } }"),
+            ("missing", "{ damage_backup: { store: backups, backup: base, how: missing } }"),
+        ],
+    },
     SpoilData => Entry {
         name: "spoil_data",
         family: "data",
@@ -123,10 +177,14 @@ catalogue! {
             ),
             (
                 "delete",
-                "{ spoil_data: { service: database, table: bookings, how: delete, share: 50 % } }",
+                // A plan could have its rows counted; no check here does, so that nobody notices in this environment.
+                "{ spoil_data: { service: database, table: bookings, how: delete, share: 50 % } }\n    detector: none",
             ),
             ("drop", "{ spoil_data: { service: database, table: bookings, how: drop } }"),
-            ("truncate", "{ spoil_data: { service: database, table: bookings, how: truncate } }"),
+            (
+                "truncate",
+                "{ spoil_data: { service: database, table: bookings, how: truncate } }\n    detector: none",
+            ),
             (
                 "bad migration",
                 "{ spoil_data: { service: database, table: bookings, how: bad_migration } }",
@@ -149,6 +207,19 @@ catalogue! {
             ("swapped", "{ spoil_objects: { service: files, how: swapped } }"),
             ("older", "{ spoil_objects: { service: files, how: older, count: 2 } }"),
         ],
+    },
+    Run => Entry {
+        name: "run",
+        family: "own",
+        needs: &[Capability::Exec],
+        healing: Healing::Harness,
+        samples: &[(
+            "",
+            r#"{ run: { service: database,
+                command: [sh, -c, 'kill -STOP $(head -n 1 "$DRILL_DATA/postmaster.pid")'],
+                prove: [sh, -c, 'grep -q "^State:.*stopped" "/proc/$(head -n 1 "$DRILL_DATA/postmaster.pid")/status"'],
+                heal: [sh, -c, 'kill -CONT $(head -n 1 "$DRILL_DATA/postmaster.pid")'] } }"#,
+        )],
     },
 }
 
@@ -183,7 +254,7 @@ pub fn samples(entry: &Entry) -> Result<Vec<Sample>, String> {
             } else {
                 format!("{} ({words})", entry.name)
             };
-            let text = SCENARIO.replace(INJECT, inject);
+            let text = SCENARIO.replace(&format!("inject: {INJECT}"), &format!("inject: {inject}"));
             let plan = parse_plan(Source::new("prove/plan.yaml", PLAN)).map_err(|error| format!("{error:?}"))?;
             let scenario = parse_scenario(Source::new("prove/scenario.yaml", text.clone()))
                 .map_err(|error| format!("{error:?}"))?;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use firedrill_core::event::Coverage;
 use firedrill_core::scenario::ObjectHarm;
 use firedrill_environment::{Capability, Connection, Postgres};
-use firedrill_load::{Bucket, LoadError, Objects};
+use firedrill_load::{Bucket, LoadError, Objects, first_key};
 
 use super::data::{said, session};
 use super::{Fault, FaultError, Proof};
@@ -91,10 +91,12 @@ impl ObjectFault {
         let least = if self.how == ObjectHarm::Older { 2 } else { 1 };
         let sql = format!(
             "SELECT key, object FROM files WHERE key >= 0 AND version >= {least} \
-             ORDER BY object = ANY ($1) DESC, hashint8extended(key, '{seed}'::bigint), key LIMIT {}",
+             ORDER BY object = ANY ($1) DESC, key >= {}, version, hashint8extended(key, '{seed}'::bigint), key LIMIT {}",
+            first_key::WORKLOAD,
             self.count
         );
-        // Those of an earlier run come first; a row that came to point at another object since is no longer one of them.
+        // Those of an earlier run come first, a row that came to point at another object since is no longer one of them. Else
+        // objects that were there before the load began and never changed: every copy of the bucket has them.
         let rows = client
             .query(&sql, &[&self.recalled])
             .await

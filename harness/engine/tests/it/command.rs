@@ -73,7 +73,13 @@ fn a_folder_that_is_no_run_is_refused_or_open_never_passed() {
 
 #[test]
 fn lists_pipe_as_json_and_the_rest_of_the_shipped_commands_answer() {
-    for arguments in [&["plan", "list"][..], &["scenario", "list"], &["doctor"]] {
+    for arguments in [
+        &["plan", "list"][..],
+        &["scenario", "list"],
+        &["doctor"],
+        &["fault", "list"],
+        &["runs", "list"],
+    ] {
         let mut with_format = arguments.to_vec();
         with_format.extend(["--format", "json"]);
         let output = firedrill(&with_format);
@@ -106,6 +112,126 @@ fn the_plan_and_scenario_that_init_writes_are_sound_and_are_not_overwritten() {
     assert!(check.status.success(), "{}\n{}", stdout(&check), stderr(&check));
     let again = firedrill(&["init", &path]);
     assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
+}
+
+#[test]
+fn the_shipped_plans_are_sound_and_show_each_figure_with_its_section() {
+    let plans = ["bmf001", "cibozer", "concierge", "samia-tarot", "samia-tarot-failover"];
+    let mut check = vec!["plan", "check"];
+    check.extend(plans);
+    let checked = firedrill(&check);
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    for plan in plans {
+        let figures = firedrill(&["plan", "show", plan, "--where", "--format", "json"]);
+        let figures: Vec<serde_json::Value> = serde_json::from_slice(&figures.stdout).expect("a list of figures");
+        assert!(figures.len() > 50, "{plan}: {}", figures.len());
+        for figure in &figures {
+            // What has no section stands in the document's own header or footer.
+            let placed = figure["where"] != "" || figure["path"] == "document.updated";
+            assert!(placed && figure["value"] != "?", "{plan}: {figure}");
+        }
+        assert!(
+            stdout(&firedrill(&["plan", "show", plan])).lines().count() > 100,
+            "{plan}"
+        );
+    }
+}
+
+#[test]
+fn a_format_that_a_command_does_not_print_is_refused() {
+    for command in [
+        &["plan", "list"][..],
+        &["scenario", "list"],
+        &["fault", "list"],
+        &["runs", "list"],
+        &["doctor"],
+    ] {
+        for format in ["html", "junit"] {
+            let mut arguments = command.to_vec();
+            arguments.extend(["--format", format]);
+            let output = firedrill(&arguments);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+            assert_eq!(stdout(&output), "", "{arguments:?}");
+            assert!(stderr(&output).contains(format), "{}", stderr(&output));
+        }
+    }
+}
+
+#[test]
+fn a_plan_is_no_scenario_and_a_scenario_no_plan() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    assert!(firedrill(&["init", &path]).status.success());
+    let plan = folder.path().join("plan.yaml").display().to_string();
+    let scenario = folder.path().join("scenario.yaml").display().to_string();
+    for (arguments, needed) in [
+        (["run", plan.as_str()].to_vec(), "is a plan, not a scenario"),
+        (["run", "samia-tarot"].to_vec(), "is a plan, not a scenario"),
+        (
+            ["plan", "check", scenario.as_str()].to_vec(),
+            "is a scenario, not a plan",
+        ),
+    ] {
+        let output = firedrill(&arguments);
+        let said = stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(needed), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn a_setting_or_a_pause_that_cannot_be_is_refused_before_anything_runs() {
+    let scenario = "samia-tarot-failover/database-failure";
+    for (arguments, needed) in [
+        (&["--set", "load.canray=50"][..], "did you mean `canary`"),
+        (&["--set", "load.canary=50", "--set", "load.canary=60"], "given twice"),
+        (&["--set", "expect.exit=1"], "cannot be set"),
+        (&["--set", "load.canary"], "KEY=VALUE"),
+        (&["--pause-at", "disrupt"], "--pause-for"),
+        (&["--pause-at", "lunch"], "prepare"),
+        (&["--until", "conclude"], "validate"),
+        (&["--repeat", "2", "--keep"], "--keep"),
+    ] {
+        let mut all = vec!["run", scenario];
+        all.extend(arguments);
+        let output = Command::new(env!("CARGO_BIN_EXE_firedrill"))
+            .args(&all)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .expect("the binary starts");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(needed), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_config_file_sets_defaults_and_its_mistakes_have_a_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("firedrill.yaml");
+    let list = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_firedrill"))
+            .args(["plan", "list"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .env_remove("FIREDRILL_FORMAT")
+            .env_remove("FIREDRILL_CONFIG")
+            .output()
+            .expect("the binary starts")
+    };
+    std::fs::write(&file, "# mine\nformat: json\n").expect("written");
+    assert!(stdout(&list(&[])).starts_with('['), "{}", stderr(&list(&[])));
+    assert!(!stdout(&list(&["--format", "text"])).starts_with('['));
+    assert!(!stdout(&list(&["--config", "/dev/null"])).starts_with('['));
+    std::fs::write(&file, "formt: json\n").expect("written");
+    let refused = list(&[]);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = stderr(&refused);
+    assert!(
+        said.contains("firedrill.yaml") && said.contains("did you mean `format`"),
+        "{said}"
+    );
+    let missing = list(&["--config", "nowhere.yaml"]);
+    assert_eq!(missing.status.code(), Some(2), "{}", stderr(&missing));
 }
 
 #[test]

@@ -424,12 +424,12 @@ async fn a_server_is_killed_paused_robbed_and_reborn_beside_another_run() {
             account.uid.to_string()
         );
     }
-    assert!(
-        postgres
-            .run(run("sleep 100"), Duration::from_millis(100))
-            .await
-            .is_err()
-    );
+    let late = postgres
+        .run(run("echo begun; sleep 100"), Duration::from_millis(300))
+        .await
+        .unwrap();
+    assert_eq!((late.late, late.code), (true, None));
+    assert_eq!(String::from_utf8(late.stdout).unwrap(), "begun\n");
 
     local.close().await.unwrap();
     assert_eq!(traces.left(), Vec::<String>::new());

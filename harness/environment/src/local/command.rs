@@ -3,7 +3,7 @@
 use super::Site;
 use super::service::Service;
 use crate::capability::{Invocation, Outcome};
-use crate::error::{EnvironmentError, Result};
+use crate::error::Result;
 use crate::process::{self, Identity};
 use rustix::process::Signal;
 use std::fs;
@@ -19,8 +19,9 @@ const OUTPUT_BYTES_MAX: u64 = 1024 * 1024;
 pub(crate) async fn run(service: &Service, invocation: Invocation, deadline: Duration) -> Result<Outcome> {
     let id = crate::secret::random_hex(6)?;
     let outputs = [1, 2].map(|stream| service.site.runtime.path.join("exec").join(format!("{id}.{stream}")));
-    let what = invocation.program.display().to_string();
-    let env: Vec<(String, String)> = invocation.env.into_iter().collect();
+    let temporary = service.make_temporary()?;
+    let mut env = vec![("TMPDIR".to_owned(), temporary.display().to_string())];
+    env.extend(invocation.env);
     let spawn = service.invocation(invocation.program, invocation.args, &env, &outputs[0], &outputs[1]);
     let outcome = async {
         let running = service.site.supervisor.spawn(spawn).await?;
@@ -30,17 +31,15 @@ pub(crate) async fn run(service: &Service, invocation: Invocation, deadline: Dur
             identity: running.identity,
         };
         let exit = tokio::time::timeout(deadline, running.wait()).await;
-        let Ok(exit) = exit else {
+        let late = exit.is_err();
+        if late {
             end(Arc::clone(&guard.site), guard.identity).await;
-            return Err(EnvironmentError::Deadline {
-                what: what.clone(),
-                deadline,
-            });
-        };
+        }
         Ok(Outcome {
-            code: exit.code,
+            code: exit.ok().and_then(|exit| exit.code),
             stdout: last(&outputs[0]),
             stderr: last(&outputs[1]),
+            late,
         })
     }
     .await;

@@ -2,12 +2,13 @@
 
 use crate::error::{EnvironmentError, Result};
 use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::FileExt;
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const READ_BYTES_MAX: usize = 16 * 1024 * 1024;
+const LISTED_MAX: usize = 100_000;
 
 /// Where `path` lies below `data`. Refuses what leads out of it, symbolic links in the middle included.
 pub(crate) fn within(data: &Path, path: &Path) -> Result<PathBuf> {
@@ -134,6 +135,52 @@ pub(crate) async fn exists(place: PathBuf) -> Result<bool> {
     .await
 }
 
+pub(crate) async fn size(place: PathBuf) -> Result<Option<u64>> {
+    blocking("look at", place, |path| match path.symlink_metadata() {
+        Ok(metadata) => Ok(metadata.is_file().then(|| metadata.len())),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
+    })
+    .await
+}
+
+pub(crate) async fn cut(place: PathBuf, bytes: u64) -> Result<()> {
+    blocking("cut", place, move |path| {
+        let file = OpenOptions::new().write(true).open(path)?;
+        if file.metadata()?.len() > bytes {
+            file.set_len(bytes)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn create(place: PathBuf, bytes: Vec<u8>) -> Result<()> {
+    blocking("create", place, move |path| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(&bytes)?;
+        let directory = path.parent().unwrap_or(Path::new("/")).metadata()?;
+        // Only root can give files away, and only root has to.
+        if file.metadata()?.uid() != directory.uid() {
+            std::os::unix::fs::fchown(&file, Some(directory.uid()), Some(directory.gid()))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub(crate) async fn list(place: PathBuf) -> Result<Vec<String>> {
+    blocking("list", place, |path| {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path)?.take(LISTED_MAX) {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    })
+    .await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +208,20 @@ mod tests {
         assert_eq!(read_at(file.clone(), 2, 100).await.unwrap(), b"2xyz6789");
         sync(file.clone()).await.unwrap();
         assert!(write_at(data.path().join("none"), 0, vec![1]).await.is_err());
+        cut(file.clone(), 4).await.unwrap();
+        cut(file.clone(), 9).await.unwrap();
+        assert_eq!(
+            size(file.clone()).await.unwrap(),
+            Some(4),
+            "what is shorter stays as it is"
+        );
+        let new = data.path().join("base/2");
+        create(new.clone(), b"new".to_vec()).await.unwrap();
+        assert!(
+            create(new, b"again".to_vec()).await.is_err(),
+            "what is there is not written over"
+        );
+        assert_eq!(list(data.path().join("base")).await.unwrap(), ["1", "2"]);
         for _ in 0..2 {
             remove(data.path().join("base")).await.unwrap();
             assert!(!exists(file.clone()).await.unwrap());

@@ -5,7 +5,7 @@ use super::service::Service;
 use super::{Site, command, files};
 use crate::capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, State};
 use crate::error::{EnvironmentError, Result};
-use crate::s3::{INCARNATION_FILE, Incarnation};
+use crate::s3::{INCARNATION_FILE, Incarnation, TlsFiles};
 use crate::secret::Secret;
 use async_trait::async_trait;
 use firedrill_proxy::Upstream;
@@ -207,6 +207,22 @@ macro_rules! capabilities_of_a_program {
             async fn exists(&self, path: &Path) -> Result<bool> {
                 files::exists(files::within(&self.program.service.data(), path)?).await
             }
+
+            async fn size(&self, path: &Path) -> Result<Option<u64>> {
+                files::size(files::within(&self.program.service.data(), path)?).await
+            }
+
+            async fn cut(&self, path: &Path, bytes: u64) -> Result<()> {
+                files::cut(files::within(&self.program.service.data(), path)?, bytes).await
+            }
+
+            async fn create(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+                files::create(files::within(&self.program.service.data(), path)?, bytes.to_vec()).await
+            }
+
+            async fn list(&self, path: &Path) -> Result<Vec<String>> {
+                files::list(files::within(&self.program.service.data(), path)?).await
+            }
         }
 
         #[async_trait]
@@ -267,25 +283,45 @@ pub struct Store {
     program: Program,
     access_key: String,
     secret_key: Secret,
+    certificate: Option<PathBuf>,
 }
 
 capabilities_of_a_program!(Store);
 
 impl Store {
-    pub(crate) fn new(site: &Arc<Site>, name: &str) -> Result<Self> {
+    /// A store that speaks TLS as well, where asked.
+    pub(crate) fn new(site: &Arc<Site>, name: &str, tls: bool) -> Result<Self> {
         let access_key = format!("FD{}", crate::secret::random_hex(9)?.to_uppercase());
         let secret_key = Secret::random()?;
         let program = Program::new(site, name, "s3", "s3", serde_json::json!({}))?;
+        let files = if tls {
+            let (certificate, key) = crate::s3::make_certificate()
+                .map_err(|error| EnvironmentError::Invalid(format!("no certificate for {name}: {error}")))?;
+            Some(TlsFiles {
+                certificate: program.service.place("certificate.pem", certificate.as_bytes())?,
+                key: program.service.place("key.pem", key.as_bytes())?,
+            })
+        } else {
+            None
+        };
         *program.config.lock().unwrap_or_else(PoisonError::into_inner) = serde_json::json!({
             "root": program.service.data(),
             "access_key": access_key,
             "secret_key": secret_key.reveal(),
+            "tls": files,
         });
         Ok(Self {
             program,
             access_key,
             secret_key,
+            certificate: files.map(|files| files.certificate),
         })
+    }
+
+    /// The certificate to trust, in PEM, where the store speaks TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<PathBuf> {
+        self.certificate.clone()
     }
 
     /// The access key.

@@ -1,29 +1,26 @@
 //! A host for a Postgres cluster. The host keeps what a real one has apart from the data: settings, who may log in, the
 //! log, the socket. Data may come from initdb or from a restore, may be lost, and may come again.
 
+mod offered;
+mod start;
+
 use super::service::Service;
-use super::{Site, command, files};
-use crate::capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, State};
+use super::{Site, command};
+use crate::capability::{Invocation, State};
 use crate::error::{EnvironmentError, Result};
-use crate::postgres::connection::{Connection, Session};
+use crate::postgres::connection::Connection;
 use crate::postgres::settings;
 use crate::secret::Secret;
-use async_trait::async_trait;
 use firedrill_proxy::Upstream;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
-/// How often another port is tried when someone was faster.
-const PORT_TRIES: u32 = 5;
-/// How long a fast shutdown, with its checkpoint, may take before the rest is killed.
-const STOP_PATIENCE: Duration = Duration::from_secs(30);
 const INITDB_DEADLINE: Duration = Duration::from_secs(120);
 /// The superuser of every cluster of a run.
 const USER: &str = "postgres";
@@ -117,6 +114,12 @@ impl Postgres {
         let outcome = command::run(&self.service, invocation, INITDB_DEADLINE).await;
         let _ = fs::remove_file(password);
         let outcome = outcome?;
+        if outcome.late {
+            return Err(EnvironmentError::Deadline {
+                what: format!("initdb of {}", self.service.name),
+                deadline: INITDB_DEADLINE,
+            });
+        }
         if outcome.code != Some(0) {
             let said = [outcome.stdout, outcome.stderr].concat();
             return Err(EnvironmentError::Command {
@@ -286,248 +289,5 @@ impl Postgres {
             password: self.service.site.password.clone(),
             database: "postgres".into(),
         }
-    }
-
-    /// Waits until the server has left recovery, then issues the CHECKPOINT without which `archive_timeout` is not
-    /// honoured. For a start that replays and promotes.
-    ///
-    /// # Errors
-    /// It dies, or is still in recovery at the deadline.
-    pub async fn promoted(&self, deadline: Duration) -> Result<()> {
-        let until = Instant::now() + deadline;
-        let what = || EnvironmentError::Deadline {
-            what: format!("promotion of {}", self.service.name),
-            deadline,
-        };
-        loop {
-            if self.service.state() == State::Down {
-                return Err(self.service.failed("it ended during recovery"));
-            }
-            let connection = self.connection().ok_or_else(what)?;
-            let look = async {
-                let session = Session::open(&connection).await?;
-                if session.in_recovery().await? {
-                    Ok(false)
-                } else {
-                    session.checkpoint_if_archiving().await.map(|()| true)
-                }
-            };
-            if let Ok(Ok(true)) = tokio::time::timeout_at(until, look).await {
-                return Ok(());
-            }
-            if Instant::now() >= until {
-                return Err(what());
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn start_locked(&self) -> Result<()> {
-        let data = self.service.data();
-        if !data.join("PG_VERSION").is_file() {
-            return Err(self.service.failed(format!(
-                "there is no cluster in {}; initdb or restore first",
-                data.display()
-            )));
-        }
-        let owner = std::os::unix::fs::MetadataExt::uid(
-            &data
-                .join("PG_VERSION")
-                .metadata()
-                .map_err(EnvironmentError::path("look at", &data))?,
-        );
-        if self
-            .service
-            .site
-            .account
-            .as_ref()
-            .is_some_and(|account| account.uid != owner)
-        {
-            self.own_data()?;
-        }
-        let mut tried = self.port();
-        for _ in 0..PORT_TRIES {
-            let port = match tried.take() {
-                Some(port) => port,
-                None => free_port()?,
-            };
-            let log_start = self.service.log().metadata().map_or(0, |metadata| metadata.len());
-            match self.start_at(port).await {
-                Ok(()) => return Ok(()),
-                Err(error) => {
-                    self.service.kill_all().await?;
-                    let log = fs::read(self.service.log()).unwrap_or_default();
-                    let said = String::from_utf8_lossy(log.get(log_start as usize..).unwrap_or_default()).into_owned();
-                    if !said.contains("could not bind") && !said.contains("could not create any TCP/IP sockets") {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        Err(self.service.failed(format!(
-            "{PORT_TRIES} ports in a row were taken by others before it could listen"
-        )))
-    }
-
-    async fn start_at(&self, port: u16) -> Result<()> {
-        let place = |name: &str, value: String| ["-c".to_owned(), format!("{name}={value}")];
-        let directory = &self.service.directory;
-        // On the command line stands only where it lives: this beats what a restored cluster brings with it.
-        let mut args = vec!["-D".to_owned(), self.service.data().display().to_string()];
-        args.extend(place("config_file", directory.join("host.conf").display().to_string()));
-        args.extend(place("hba_file", directory.join("pg_hba.conf").display().to_string()));
-        args.extend(place("listen_addresses", Ipv4Addr::LOCALHOST.to_string()));
-        args.extend(place("port", port.to_string()));
-        args.extend(place("unix_socket_directories", directory.display().to_string()));
-        args.extend(place("logging_collector", "off".into()));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let running = self
-            .service
-            .spawn(self.service.site.build.directory.join("postgres"), args)
-            .await?;
-        *self.port.lock().unwrap_or_else(PoisonError::into_inner) = Some(port);
-        let upstream = self.upstream.clone();
-        let watched = running.clone();
-        tokio::spawn(async move {
-            // The port of a dead server may be given to a stranger: lead nowhere from then on.
-            watched.wait().await;
-            upstream.clear_if(address);
-        });
-        let connection = self.connection_at(port);
-        let until = Instant::now() + self.options.start_deadline;
-        let mut last = String::from("nothing yet");
-        loop {
-            if let Some(exit) = running.exited() {
-                return Err(self.service.failed(exit.to_string()));
-            }
-            // The server has the port for itself once its lock file says "ready"; before, a stranger may answer there.
-            let ready = async {
-                let session = Session::open(&connection).await?;
-                if !session.in_recovery().await? {
-                    session.checkpoint_if_archiving().await?;
-                }
-                Ok::<(), EnvironmentError>(())
-            };
-            match tokio::time::timeout_at(until, ready).await {
-                Ok(Ok(())) => break,
-                Ok(Err(error)) => last = error.to_string(),
-                Err(_) => {}
-            }
-            if Instant::now() >= until {
-                let deadline = self.options.start_deadline;
-                return Err(self.service.failed(format!(
-                    "it did not answer within {deadline:?}; the last answer: {last}"
-                )));
-            }
-            sleep(Duration::from_millis(10)).await;
-        }
-        self.upstream.set(Some(address));
-        if running.exited().is_some() {
-            self.upstream.clear_if(address);
-        }
-        self.service.site.supervisor.observe().await
-    }
-}
-
-fn free_port() -> Result<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .map_err(EnvironmentError::io("cannot find a free port on 127.0.0.1"))
-}
-
-#[async_trait]
-impl Lifecycle for Postgres {
-    async fn start(&self) -> Result<()> {
-        let _turn = self.service.turn.lock().await;
-        match self.service.state() {
-            State::Running => return Ok(()),
-            State::Paused => {
-                return Err(EnvironmentError::Invalid(format!(
-                    "{} is paused: resume it, or stop it (which kills a paused server) and start it again",
-                    self.service.name
-                )));
-            }
-            // As a service manager would: a stopped backend of a former life keeps the next one from starting.
-            State::Down => self.service.kill_all().await?,
-        }
-        self.start_locked().await
-    }
-
-    async fn stop(&self) -> Result<()> {
-        let _turn = self.service.turn.lock().await;
-        self.service.stop(Signal::INT, STOP_PATIENCE).await?;
-        self.upstream.set(None);
-        Ok(())
-    }
-
-    async fn kill(&self) -> Result<()> {
-        let _turn = self.service.turn.lock().await;
-        self.service.kill_main().await?;
-        self.upstream.set(None);
-        Ok(())
-    }
-
-    async fn kill_all(&self) -> Result<()> {
-        let _turn = self.service.turn.lock().await;
-        // Stopped first: what is about to be killed must not finish something meanwhile, as an archiver would.
-        if self.service.state() == State::Running {
-            self.service.pause().await?;
-        }
-        self.service.kill_all().await?;
-        self.upstream.set(None);
-        Ok(())
-    }
-
-    async fn pause(&self) -> Result<()> {
-        self.service.pause().await
-    }
-
-    async fn resume(&self) -> Result<()> {
-        self.service.resume().await
-    }
-
-    async fn state(&self) -> Result<State> {
-        Ok(self.service.state())
-    }
-}
-
-#[async_trait]
-impl Files for Postgres {
-    async fn read_at(&self, path: &Path, offset: u64, length: usize) -> Result<Vec<u8>> {
-        files::read_at(files::within(&self.service.data(), path)?, offset, length).await
-    }
-
-    async fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> Result<()> {
-        files::write_at(files::within(&self.service.data(), path)?, offset, bytes.to_vec()).await
-    }
-
-    async fn remove(&self, path: &Path) -> Result<()> {
-        files::remove(files::within(&self.service.data(), path)?).await
-    }
-
-    async fn sync(&self, path: &Path) -> Result<()> {
-        files::sync(files::within(&self.service.data(), path)?).await
-    }
-
-    async fn exists(&self, path: &Path) -> Result<bool> {
-        files::exists(files::within(&self.service.data(), path)?).await
-    }
-}
-
-#[async_trait]
-impl Exec for Postgres {
-    async fn run(&self, invocation: Invocation, deadline: Duration) -> Result<Outcome> {
-        command::run(&self.service, invocation, deadline).await
-    }
-}
-
-impl Endpoints for Postgres {
-    fn endpoint(&self, name: &str) -> Option<Endpoint> {
-        let port = self.port().filter(|_| name == "postgres")?;
-        Some(Endpoint {
-            name: name.into(),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        })
     }
 }

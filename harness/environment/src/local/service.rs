@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -252,7 +252,7 @@ impl Service {
 
     /// Writes a file into the service's directory for its user alone; complete or not at all.
     pub(crate) fn place(&self, name: &str, content: &[u8]) -> Result<PathBuf> {
-        if name.is_empty() || name.contains('/') || name == "data" || name.starts_with("..") {
+        if name.is_empty() || name.contains('/') || ["data", "tmp"].contains(&name) || name.starts_with("..") {
             return Err(EnvironmentError::Invalid(format!(
                 "`{name}` cannot name a file of a service"
             )));
@@ -283,6 +283,17 @@ impl Service {
         let data = self.data();
         fs::create_dir_all(&data).map_err(EnvironmentError::path("make", &data))?;
         give(self.site.account.as_ref(), &data)
+    }
+
+    /// A directory for the temporary files of commands that run here.
+    pub(crate) fn make_temporary(&self) -> Result<PathBuf> {
+        let temporary = self.directory.join("tmp");
+        match fs::DirBuilder::new().mode(0o700).create(&temporary) {
+            Ok(()) => give(self.site.account.as_ref(), &temporary)?,
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(EnvironmentError::path("make", &temporary)(error)),
+        }
+        Ok(temporary)
     }
 
     pub(crate) fn failed(&self, reason: impl Into<String>) -> EnvironmentError {

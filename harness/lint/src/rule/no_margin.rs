@@ -54,7 +54,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
             );
             continue;
         }
-        if disaster.rto_from == RtoFrom::Declared {
+        if disaster.rto_from == Some(RtoFrom::Declared) {
             continue;
         }
         let Some(detection) = timeline::detection(subject, disaster) else {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use firedrill_backup::{BackupKind, BackupRecord, Database, RecoveryTarget, parse_lsn};
 use firedrill_core::event::Point;
-use firedrill_core::scenario::{RestoreFrom, TargetRule};
+use firedrill_core::scenario::{BackupRule, RestoreFrom, TargetRule};
 use firedrill_core::{Event, Stamp};
 use firedrill_environment::State;
 use tokio::time::sleep;
@@ -22,12 +22,15 @@ use crate::figure;
 use crate::team::{Backups, Team};
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// No more backups are read through before giving up.
+const VERIFIED_MAX: usize = 20;
 
 pub(super) async fn perform(
     team: &Team,
     into: &str,
     from: RestoreFrom,
     rule: &TargetRule,
+    which: BackupRule,
     waiting: &Waiting,
 ) -> Result<String, ActionError> {
     let host = team.database(into)?;
@@ -36,7 +39,7 @@ pub(super) async fn perform(
         return Err(ActionError::NotDown { service: into.into() });
     }
     waiting.on("the catalogue of backups, and the search for the target");
-    let choice = choose(team, backups, from, rule).await?;
+    let choice = choose(team, backups, from, rule, which, waiting).await?;
     team.observer.observed(
         instant(),
         Event::RecoveryTarget {
@@ -75,47 +78,78 @@ pub(super) async fn perform(
             )
         }
     };
-    if let Some(source) = &source {
-        let source = team.incarnations.incarnation(component, &source.name());
-        let component = component.clone();
-        team.observer.observed(
-            instant(),
-            Event::RecoveryPoint {
-                component,
-                source,
-                point,
-            },
-        );
-    }
-    let incarnation = team.incarnations.incarnation(component, &life.name());
-    team.observer.observed(
-        restored.takeover,
-        Event::Takeover {
-            component: component.clone(),
-            incarnation,
-            in_place,
-        },
-    );
-    team.note_life(into, component, life.clone(), true);
-    if let (Some(monitor), Ok(connection)) = (&team.monitor, host.connection()) {
-        // As the team's own runbook has it: the monitor watches the database that now counts.
-        monitor.watch_database(component, &connection);
-    }
-    let point = match point {
-        Point::Lsn(lsn) => format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff),
-        _ => "a point the tool does not declare".into(),
+    let taken_over = TakenOver {
+        component,
+        into,
+        source,
+        point,
+        takeover: restored.takeover,
+        in_place,
+        life,
     };
-    let mut told = format!(
-        "{} of {} bytes into {into}; up to {point} of {}; serves as {}",
-        choice.backup.id,
-        restored.bytes,
-        source.map_or_else(|| "an unknown life".into(), |source| source.name()),
-        life.name()
-    );
+    let served = taken_over.tell(team, &*host);
+    let mut told = format!("{} of {} bytes into {into}; {served}", choice.backup.id, restored.bytes);
     for remark in restored.remarks {
         told.push_str(&format!("; {remark}"));
     }
     Ok(told)
+}
+
+/// A life that takes over from another, up to a point of it.
+pub(super) struct TakenOver<'a> {
+    pub(super) component: &'a str,
+    pub(super) into: &'a str,
+    pub(super) source: Option<Life>,
+    pub(super) point: Point,
+    pub(super) takeover: Stamp,
+    pub(super) in_place: bool,
+    pub(super) life: Life,
+}
+
+impl TakenOver<'_> {
+    /// Tells it, has the monitor watch the database that now counts, and puts it in words.
+    pub(super) fn tell(self, team: &Team, host: &dyn DatabaseHost) -> String {
+        let component = self.component;
+        if let Some(source) = &self.source {
+            let source = team.incarnations.incarnation(component, &source.name());
+            team.observer.observed(
+                instant(),
+                Event::RecoveryPoint {
+                    component: component.to_owned(),
+                    source,
+                    point: self.point,
+                },
+            );
+        }
+        let incarnation = team.incarnations.incarnation(component, &self.life.name());
+        team.observer.observed(
+            self.takeover,
+            Event::Takeover {
+                component: component.to_owned(),
+                incarnation,
+                in_place: self.in_place,
+            },
+        );
+        team.note_life(self.into, component, self.life.clone(), true);
+        if let (Some(monitor), Ok(connection)) = (&team.monitor, host.connection()) {
+            // As the team's own runbook has it: the monitor watches the database that now counts.
+            monitor.watch_database(component, &connection);
+            if let Some(log) = host.log() {
+                monitor.watch_log(component, &log);
+            }
+        }
+        let point = match self.point {
+            Point::Lsn(lsn) => format!("{:X}/{:X}", lsn >> 32, lsn & 0xffff_ffff),
+            Point::Time(_) => "an instant that the tool declares".into(),
+            Point::Undeclared => "a point the tool does not declare".into(),
+        };
+        format!(
+            "up to {point} of {}; serves as {}",
+            self.source
+                .map_or_else(|| "an unknown life".into(), |source| source.name()),
+            self.life.name()
+        )
+    }
 }
 
 /// What is restored, and why that.
@@ -127,7 +161,14 @@ pub(super) struct Choice {
     pub(super) value: String,
 }
 
-async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &TargetRule) -> Result<Choice, ActionError> {
+async fn choose(
+    team: &Team,
+    backups: &Backups,
+    from: RestoreFrom,
+    rule: &TargetRule,
+    which: BackupRule,
+    waiting: &Waiting,
+) -> Result<Choice, ActionError> {
     let catalogue = Catalogue::read(&backups.repository).await?;
     let mut inputs = catalogue.figures();
     let (kind, wanted) = match from {
@@ -166,7 +207,16 @@ async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &Target
         },
         found: found(),
     })?;
-    let backup = backup.clone();
+    let backup = match which {
+        BackupRule::Newest => backup.clone(),
+        BackupRule::NewestVerified => {
+            let candidates =
+                catalogue.backups.iter().rev().filter(|backup| {
+                    backup.kind == kind && before.is_none_or(|before| backup.completed_unix_ms < before)
+                });
+            newest_whole(backups, candidates, &mut inputs, waiting).await?
+        }
+    };
     inputs.insert("backup".into(), backup.id.clone());
     inputs.insert("backup_completed".into(), clock::utc(backup.completed_unix_ms));
     if let Some(lsn) = &backup.stop_lsn {
@@ -203,6 +253,38 @@ async fn choose(team: &Team, backups: &Backups, from: RestoreFrom, rule: &Target
     })
 }
 
+/// The newest backup that is found whole when it is read through as a restore would; those that are not go into the
+/// record of the decision.
+async fn newest_whole(
+    backups: &Backups,
+    candidates: impl Iterator<Item = &BackupRecord>,
+    inputs: &mut BTreeMap<String, String>,
+    waiting: &Waiting,
+) -> Result<BackupRecord, ActionError> {
+    let mut damaged = Vec::new();
+    for backup in candidates.take(VERIFIED_MAX) {
+        waiting.on(format!("the backup {} to be read through", backup.id));
+        let verified = backups.repository.verify(&backup.id).await?;
+        if verified.is_good() {
+            inputs.insert(
+                "verified".into(),
+                format!("{}: {} bytes read, whole", backup.id, verified.bytes),
+            );
+            return Ok(backup.clone());
+        }
+        let problem = verified.problems.first().map_or("it holds nothing", String::as_str);
+        damaged.push(format!("{}: {problem}", backup.id));
+        inputs.insert(
+            format!("damaged_{}", damaged.len()),
+            format!("{}: {problem}", backup.id),
+        );
+    }
+    Err(ActionError::NoneWhole {
+        tried: damaged.len(),
+        found: damaged.join("; "),
+    })
+}
+
 /// The margin before the alert, where the rule has one.
 pub(super) fn margin(rule: &TargetRule) -> Result<Option<Duration>, ActionError> {
     match rule {
@@ -235,12 +317,12 @@ fn dumped_life(team: &Team, component: &str, backup: &BackupRecord) -> Option<Li
 }
 
 /// A database that came back.
-struct Back {
-    life: Life,
-    branch: Option<(u32, u64)>,
-    takeover: Stamp,
+pub(super) struct Back {
+    pub(super) life: Life,
+    pub(super) branch: Option<(u32, u64)>,
+    pub(super) takeover: Stamp,
     bytes: u64,
-    remarks: Vec<String>,
+    pub(super) remarks: Vec<String>,
 }
 
 async fn base_and_wal(
@@ -264,6 +346,20 @@ async fn base_and_wal(
         .repository
         .restore_base(&backup.id, &data, target, &backups.restore_command(), &progress)
         .await?;
+    let back = bring_up(host, epoch, waiting, into).await?;
+    Ok(Back {
+        bytes: restored.bytes,
+        ..back
+    })
+}
+
+/// Starts a server on the data that a restore has laid out, and waits until it has left recovery.
+pub(super) async fn bring_up(
+    host: &dyn DatabaseHost,
+    epoch: &str,
+    waiting: &Waiting,
+    into: &str,
+) -> Result<Back, ActionError> {
     host.adopt().await?;
     host.write_settings(&[("firedrill.epoch".into(), epoch.into())]).await?;
     waiting.on("the server to start and become consistent");
@@ -309,7 +405,7 @@ async fn base_and_wal(
         life,
         branch,
         takeover,
-        bytes: restored.bytes,
+        bytes: 0,
         remarks,
     })
 }

@@ -1,11 +1,14 @@
 //! One look at the system, the way a monitor outside of it would look.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use firedrill_backup::{Database, Repository};
 use firedrill_core::stamp::Nanos;
 
+use super::log::{LogTail, Words};
+use crate::amcheck::amcheck;
 use crate::catalogue;
 use crate::clock::{self, Stopwatch};
 use crate::database;
@@ -30,6 +33,8 @@ pub(crate) enum Measure {
 pub(crate) struct Seen {
     pub(crate) healthy: bool,
     pub(crate) timed_out: bool,
+    /// It could not look, and that means nothing: what rules made of earlier looks stands.
+    pub(crate) mute: bool,
     pub(crate) measure: Option<Measure>,
     pub(crate) text: String,
 }
@@ -43,8 +48,17 @@ impl Seen {
         Seen {
             healthy,
             timed_out: false,
+            mute: false,
             measure,
             text,
+        }
+    }
+
+    /// Of a look for damage that could not be taken: that the database is away is another check's to tell.
+    fn mute(text: String) -> Seen {
+        Seen {
+            mute: true,
+            ..Seen::new(true, None, text)
         }
     }
 }
@@ -63,9 +77,41 @@ pub(crate) enum Probe {
         paths: Vec<String>,
     },
     BackupAge(Repository),
+    ChecksumFailures(Database),
+    Log(LogTail, Words),
+    Amcheck(Database),
+    BackupVerification(Repository),
 }
 
 impl Probe {
+    /// Looks at another database from now on, if it looks at one.
+    pub(crate) fn follow(&mut self, to: &Database) {
+        match self {
+            Probe::Database(database) | Probe::ChecksumFailures(database) | Probe::Amcheck(database) => {
+                database.clone_from(to);
+            }
+            Probe::Http { .. }
+            | Probe::Requests { .. }
+            | Probe::BackupAge(_)
+            | Probe::Log(..)
+            | Probe::BackupVerification(_) => {}
+        }
+    }
+
+    fn looks_for_damage(&self) -> bool {
+        match self {
+            Probe::ChecksumFailures(_) | Probe::Log(..) | Probe::Amcheck(_) | Probe::BackupVerification(_) => true,
+            Probe::Http { .. } | Probe::Database(_) | Probe::Requests { .. } | Probe::BackupAge(_) => false,
+        }
+    }
+
+    /// Reads another log from its present end on, if it reads one.
+    pub(crate) fn follow_log(&mut self, to: &Path) {
+        if let Probe::Log(tail, _) = self {
+            *tail = LogTail::of(to);
+        }
+    }
+
     /// Looks once, for at most `timeout`. `age` turns the wall-clock time of a restorable point (milliseconds since
     /// 1970) into plan nanoseconds since then.
     pub(crate) async fn look(&self, timeout: Duration, age: &(dyn Fn(u64) -> i128 + Sync)) -> Seen {
@@ -102,15 +148,97 @@ impl Probe {
                     Ok(None) => Seen::new(false, None, "the catalogue holds no restorable point".into()),
                     Err(error) => Seen::new(false, None, format!("the catalogue cannot be read: {error}")),
                 },
+                Probe::ChecksumFailures(database) => checksum_failures(database).await,
+                Probe::Log(tail, words) => log(tail, *words).await,
+                Probe::Amcheck(database) => look_inside(database).await,
+                Probe::BackupVerification(repository) => verification(repository).await,
             }
         };
         match tokio::time::timeout(timeout, look).await {
             Ok(seen) => seen,
+            Err(_) if self.looks_for_damage() => Seen {
+                timed_out: true,
+                ..Seen::mute(format!("no word within {} ms", timeout.as_millis()))
+            },
             Err(_) => Seen {
                 timed_out: true,
                 ..Seen::new(false, None, format!("no answer within {} ms", timeout.as_millis()))
             },
         }
+    }
+}
+
+/// What the database has counted.
+async fn checksum_failures(database: &Database) -> Seen {
+    let looked = async { database::connect(database).await?.checksum_failures().await };
+    match looked.await {
+        Ok(Some(0)) => Seen::new(true, None, "no page whose checksum did not fit".into()),
+        Ok(Some(pages)) => Seen::new(
+            false,
+            None,
+            format!("{pages} reads of pages whose checksum did not fit (pg_stat_database)"),
+        ),
+        Ok(None) => Seen::new(true, None, "data checksums are off: nothing is counted".into()),
+        Err(error) => Seen::mute(format!("nothing was counted: {error}")),
+    }
+}
+
+async fn log(tail: &LogTail, words: Words) -> Seen {
+    let reader = tail.clone();
+    let looked = tokio::task::spawn_blocking(move || reader.look(words)).await;
+    match looked.map_err(std::io::Error::other).and_then(|looked| looked) {
+        Ok(came) => match came.first {
+            None => Seen::new(true, None, "nothing new in the log that matters".into()),
+            Some(first) => Seen::new(false, None, format!("{} new lines, the first: {first}", came.lines)),
+        },
+        Err(error) => Seen::mute(format!("the log cannot be read: {error}")),
+    }
+}
+
+async fn look_inside(database: &Database) -> Seen {
+    let session = match database::connect(database).await {
+        Ok(session) => session,
+        Err(error) => return Seen::mute(format!("amcheck did not run: {error}")),
+    };
+    match amcheck(&session.client).await {
+        Ok(seen) => match seen.problems.first() {
+            None => Seen::new(
+                true,
+                None,
+                format!("amcheck found {} heaps and B-trees sound", seen.relations),
+            ),
+            Some(first) => Seen::new(
+                false,
+                None,
+                format!("amcheck: {} problems, the first: {first}", seen.problems.len()),
+            ),
+        },
+        Err(error) => Seen::mute(format!("amcheck did not run: {}", database::words(&error))),
+    }
+}
+
+async fn verification(repository: &Repository) -> Seen {
+    let newest = match repository.list().await {
+        Ok(backups) => backups
+            .into_iter()
+            .rev()
+            .find(|backup| backup.kind != firedrill_backup::BackupKind::Files),
+        Err(error) => return Seen::new(false, None, format!("the catalogue cannot be read: {error}")),
+    };
+    let Some(newest) = newest else {
+        return Seen::new(false, None, "the catalogue holds no backup".into());
+    };
+    match repository.verify(&newest.id).await {
+        Ok(found) if found.is_good() => Seen::new(
+            true,
+            None,
+            format!("{} read through, {} bytes, whole", newest.id, found.bytes),
+        ),
+        Ok(found) => {
+            let problem = found.problems.first().map_or("it holds nothing", String::as_str);
+            Seen::new(false, None, format!("{}: {problem}", newest.id))
+        }
+        Err(error) => Seen::new(false, None, format!("{} cannot be read through: {error}", newest.id)),
     }
 }
 

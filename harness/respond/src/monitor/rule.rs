@@ -86,6 +86,20 @@ impl Rule {
                     reaching: figure::reaching_is_beyond(figure),
                 })
             }
+            (
+                Some(_),
+                ProbeKind::ChecksumFailures(_)
+                | ProbeKind::DamageInLog(_)
+                | ProbeKind::FailedQueries(_)
+                | ProbeKind::Amcheck(_)
+                | ProbeKind::BackupVerification,
+            ) => {
+                return Err(format!(
+                    "alert `{name}`: found a threshold in `when`, but check `{}` says yes or no and measures nothing: \
+                     expected none",
+                    rule.check
+                ));
+            }
             (Some(Threshold::Share(_)), _) => {
                 return Err(format!(
                     "alert `{name}`: found a share in `when`, but check `{}` measures time: expected a duration",
@@ -118,6 +132,9 @@ impl Rule {
 
     /// Takes one check in.
     pub(crate) fn observe(&mut self, seen: &Seen) -> Option<Change> {
+        if seen.mute {
+            return None;
+        }
         if self.is_healthy(seen) {
             self.in_a_row = 0;
             self.timed_out_in_a_row = 0;
@@ -159,6 +176,7 @@ mod tests {
         Seen {
             healthy,
             timed_out: false,
+            mute: false,
             measure,
             text: String::new(),
         }
@@ -232,6 +250,20 @@ mod tests {
             !slow.is_healthy(&seen(false, Some(Measure::Took(1)))),
             "a failed check is not fast"
         );
+    }
+
+    #[test]
+    fn a_look_that_could_not_be_taken_neither_raises_nor_clears() {
+        let mut rule = rule(2, None);
+        let mute = Seen {
+            mute: true,
+            ..seen(true, None)
+        };
+        assert_eq!(rule.observe(&seen(false, None)), None);
+        assert_eq!(rule.observe(&mute), None);
+        assert_eq!(rule.observe(&seen(false, None)), Some(Change::Raised));
+        assert_eq!(rule.observe(&mute), None);
+        assert_eq!(rule.observe(&seen(true, None)), Some(Change::Cleared));
     }
 
     #[test]

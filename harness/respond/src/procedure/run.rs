@@ -146,7 +146,7 @@ impl Run<'_> {
             Some(own) if own <= until => (own, "its"),
             _ => (until, "the procedure's"),
         };
-        let waiting = Waiting::default();
+        let waiting = Waiting::of(&step.name, until);
         let work = perform(step.action.clone(), waiting.clone());
         let task = self.tasks.spawn(async move {
             match timeout_at(until, work).await {

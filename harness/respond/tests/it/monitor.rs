@@ -138,6 +138,7 @@ async fn a_killed_database_is_called_out_by_the_plan_s_threshold_and_nothing_bef
     let told = Told::new();
     let endpoints = MonitorEndpoints {
         application: server(Arc::clone(&status)).await,
+        logs: BTreeMap::new(),
         databases: BTreeMap::from([("db".into(), host.database())]),
         backups: None,
         requests: MonitorEndpoints::requests_of(["auth", "chat"]),
@@ -214,6 +215,7 @@ async fn a_silent_server_is_a_timeout_and_what_the_floor_adds_is_told_before_the
     let told = Told::new();
     let endpoints = MonitorEndpoints {
         application: silent.local_addr().unwrap(),
+        logs: BTreeMap::new(),
         databases: BTreeMap::new(),
         backups: None,
         requests: Vec::new(),
@@ -253,6 +255,7 @@ async fn a_monitor_that_cannot_run_as_written_does_not_start() {
     let told = Told::new();
     let endpoints = MonitorEndpoints {
         application: ([127, 0, 0, 1], 9).into(),
+        logs: BTreeMap::new(),
         databases: BTreeMap::new(),
         backups: None,
         requests: Vec::new(),

@@ -10,7 +10,7 @@ use firedrill_app::{Config, DatabaseConfig, Secret};
 use firedrill_backup::{Database, Repository, parse_lsn};
 use firedrill_core::Event;
 use firedrill_core::event::{Point, StepEdge};
-use firedrill_core::scenario::{Action, Procedure, RestoreFrom, Route, Step, TargetRule};
+use firedrill_core::scenario::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule};
 use firedrill_environment::Lifecycle;
 use firedrill_respond::database::Life;
 use firedrill_respond::{Application, Backups, DatabaseHost, Incarnations, Observer, Operated, Runbook, Team};
@@ -103,6 +103,7 @@ fn restore() -> Action {
         into: "standby".into(),
         from: RestoreFrom::BaseAndWal,
         target: TargetRule::EndOfArchive,
+        backup: BackupRule::Newest,
     }
 }
 

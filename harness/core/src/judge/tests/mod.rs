@@ -2,6 +2,7 @@
 
 mod builder;
 mod classification;
+mod criteria;
 mod definitions;
 mod detection;
 mod integrity;

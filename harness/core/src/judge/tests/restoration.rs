@@ -131,7 +131,7 @@ fn a_queue_that_acknowledges_is_service_if_its_entries_are_found() {
 #[test]
 fn a_repair_in_place_counts_from_its_end() {
     let mut run = Run::plain();
-    run.drop("takeover").drop("recovery_point");
+    run.drop("takeover").drop("recovery_point").drop("fenced");
     run.events
         .retain(|(_, event)| !matches!(event, Event::Incarnation { id: 1, .. }));
     for (_, event) in &mut run.events {

@@ -41,7 +41,7 @@ pub struct Lint {
 }
 
 /// Runs the command.
-pub fn run(arguments: &Lint, cli: &Cli) -> Result<u8, Failure> {
+pub(super) fn run(arguments: &Lint, cli: &Cli) -> Result<u8, Failure> {
     if let Some(rule) = &arguments.explain {
         let text = explain(rule).ok_or_else(|| {
             let (what, help) = unknown_rule(rule);

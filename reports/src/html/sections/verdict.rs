@@ -1,0 +1,81 @@
+//! The judged targets, one row each, and what the drill found out about the plan itself.
+
+use firedrill_core::stamp::SECOND;
+use firedrill_core::verdict::{Achieved, Finding};
+
+use super::super::{class, escape};
+use super::{list, section, tag};
+use crate::figure;
+use crate::{Report, words};
+
+fn row(report: &Report<'_>, finding: &Finding) -> String {
+    let outcome = figure::counts_as(report.verdict, finding);
+    let source = finding
+        .limit
+        .as_ref()
+        .map(|limit| &limit.source)
+        .or(finding.source.as_ref());
+    let source = source.map_or_else(String::new, |source| {
+        format!(
+            "<br><span class=\"soft\">{}; {}</span>",
+            escape(&source.place),
+            figure::status(source.status)
+        )
+    });
+    let demanded = finding.limit.as_ref().map_or_else(
+        || "<span class=\"soft\">no figure given</span>".to_owned(),
+        |limit| {
+            format!(
+                "<b>{}</b> <span class=\"soft\">({})</span>",
+                escape(&figure::limit(limit)),
+                escape(&limit.text)
+            )
+        },
+    );
+    format!(
+        "<tbody class=\"{}\"><tr class=\"finding\"><td><b>{}</b></td><td>{demanded}{source}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\
+         <tr class=\"why\"><td colspan=\"5\"><code>{}</code> {}</td></tr></tbody>\n",
+        class(outcome),
+        escape(&finding.title),
+        escape(&figure::achieved(finding)),
+        escape(&figure::margin(report.verdict, finding)),
+        tag(outcome),
+        escape(&finding.id),
+        escape(&finding.because)
+    )
+}
+
+pub(in crate::html) fn targets(report: &Report<'_>) -> String {
+    let rows: Vec<String> = report
+        .verdict
+        .findings
+        .iter()
+        .filter(|finding| !is_check(finding))
+        .map(|finding| row(report, finding))
+        .collect();
+    if rows.is_empty() {
+        return section("Targets", "<p>No target was judged.</p>");
+    }
+    let terms = &report.inputs.terms;
+    let rto = terms.rto.as_ref().map_or_else(String::new, |rto| {
+        format!(" RTO counts from {}.", figure::rto(rto.from, rto.until))
+    });
+    let body = format!(
+        "<p class=\"soft\">Durations are plan time: while the calendar sets the pace one second of drill stands for {} of plan, while work is done for one; time for people is credited. \
+         An interval is what the evidence allows: met only if its upper bound meets the target, missed only if its lower bound misses it. \
+         The margin is demand less upper bound. Each interval holds {} on both sides for what the drill&#39;s own haste adds.{rto}</p>\
+         <table><thead><tr><th>target</th><th>demanded, and where</th><th class=\"n\">achieved</th><th class=\"n\">margin</th><th>verdict</th></tr></thead>{}</table>",
+        words(i64::from(terms.calendar_scale).saturating_mul(SECOND)),
+        words(report.verdict.quantum),
+        rows.concat()
+    );
+    section("Targets", &body)
+}
+
+pub(super) fn is_check(finding: &Finding) -> bool {
+    finding.coverage.is_some() || (finding.limit.is_none() && matches!(finding.achieved, Achieved::Count { .. }))
+}
+
+pub(in crate::html) fn about_plan(report: &Report<'_>) -> String {
+    section("About the plan itself", &list(&report.verdict.about_plan))
+}

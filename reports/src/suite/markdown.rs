@@ -1,0 +1,64 @@
+//! A suite for the summary page of a pipeline.
+
+use firedrill_core::suite::SuiteRun;
+
+use super::{caveats, counted, headline, not_drilled, open, row, title};
+use crate::figure;
+use crate::markdown::{cell, list};
+
+/// Renders the suite.
+#[must_use]
+pub fn suite_markdown(suite: &SuiteRun) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    line(format!("## {}: {}", headline(suite), cell(&title(suite))));
+    line(String::new());
+    line(format!(
+        "{}, {} to {}",
+        counted(suite),
+        cell(&suite.started),
+        cell(&suite.ended)
+    ));
+    line(String::new());
+    for caveat in caveats(suite) {
+        line(format!("> **Note:** {}", cell(&caveat)));
+        line(String::new());
+    }
+    if !suite.drills.is_empty() {
+        line("| verdict | drill | took | why |".into());
+        line("|---|---|---|---|".into());
+        for drill in &suite.drills {
+            let [verdict, name, took, why] = row(suite, drill).map(|text| cell(&text));
+            line(format!("| **{verdict}** | {name} | {took} | {why} |"));
+        }
+        line(String::new());
+    }
+    for drill in &suite.drills {
+        for (finding, outcome) in open(drill) {
+            line(format!(
+                "- **{}: {} {}**: {}",
+                cell(&drill.scenario),
+                cell(&finding.title),
+                figure::met(outcome),
+                cell(&finding.because)
+            ));
+        }
+    }
+    list(
+        &mut line,
+        "Against the run before",
+        suite.drills.iter().filter_map(|drill| {
+            let trend = drill.trend.as_ref()?;
+            Some(format!("{}: {} ({})", drill.scenario, trend.says, trend.before))
+        }),
+    );
+    list(
+        &mut line,
+        "Wanted by the plans, and no scenario drills it",
+        not_drilled(suite).into_iter(),
+    );
+    out
+}

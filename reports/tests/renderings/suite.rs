@@ -1,0 +1,170 @@
+//! A suite in each rendering: nothing looks better than it was, and no text breaks a page.
+
+use firedrill_core::calendar::Cadence;
+use firedrill_core::suite::{Attempt, NotDrilled, SuiteDrill, SuiteRun};
+use firedrill_core::verdict::Outcome;
+use firedrill_reports::{suite_html, suite_junit, suite_markdown, suite_text};
+
+use crate::sample::{self, Sample};
+use crate::{HOSTILE, hostile};
+
+fn attempt(sample: &Sample, exit: u8) -> Attempt {
+    let verdict = &sample.verdict;
+    Attempt {
+        run: Some(verdict.run.clone()),
+        started: "2026-01-05T02:00:00Z".into(),
+        millis: 35_200,
+        exit: Some(exit),
+        outcome: Some(verdict.outcome),
+        scope: verdict.scope.clone(),
+        spoiled: verdict.spoiled.clone(),
+        findings: verdict.findings.clone(),
+        said: String::new(),
+    }
+}
+
+fn drill(name: &str, attempts: Vec<Attempt>) -> SuiteDrill {
+    SuiteDrill {
+        scenario: name.into(),
+        plan: "plan".into(),
+        summary: "What happens.".into(),
+        duties: vec!["restore".into()],
+        expected_exit: 0,
+        skipped: None,
+        attempts,
+        trend: None,
+    }
+}
+
+fn suite(drills: Vec<SuiteDrill>) -> SuiteRun {
+    SuiteRun {
+        schema: 1,
+        program: "firedrill 0".into(),
+        suite: Cadence::Monthly,
+        started: "2026-01-05T02:00:00Z".into(),
+        ended: "2026-01-05T02:10:00Z".into(),
+        plans: vec!["plan".into()],
+        expected: false,
+        shard: None,
+        wanted: drills.iter().map(|drill| drill.scenario.clone()).collect(),
+        allowed_skips: Default::default(),
+        drills,
+        not_drilled: vec![NotDrilled {
+            plan: "plan".into(),
+            what: "training of stakeholders".into(),
+        }],
+        interrupted: false,
+    }
+}
+
+fn renderings(suite: &SuiteRun) -> [String; 4] {
+    [
+        suite_text(suite),
+        suite_markdown(suite),
+        suite_html(suite),
+        suite_junit(suite),
+    ]
+}
+
+#[test]
+fn every_rendering_shows_what_went_wrong() {
+    let (pass, fail, spoiled) = (sample::pass(), sample::fail(), sample::spoiled());
+    let mut broken = attempt(&pass, 4);
+    (broken.outcome, broken.said) = (None, "the drill could not be played".into());
+    broken.findings.clear();
+    let skipped = SuiteDrill {
+        skipped: Some("it needs programs that are not here".into()),
+        ..drill("plan/e", Vec::new())
+    };
+    let mut one = suite(vec![
+        drill("plan/a", vec![attempt(&pass, 0)]),
+        drill("plan/b", vec![attempt(&fail, 1)]),
+        drill("plan/c", vec![attempt(&spoiled, 3), attempt(&pass, 0)]),
+        drill("plan/d", vec![broken]),
+        skipped,
+    ]);
+    one.wanted.push("plan/f".into());
+    for (number, rendering) in renderings(&one).iter().enumerate() {
+        for needed in [
+            "plan/a",
+            "plan/b",
+            "plan/e",
+            "the drill could not be played",
+            "it needs programs that are not here",
+            "plan/f",
+        ] {
+            assert!(
+                rendering.contains(needed),
+                "rendering {number} lacks `{needed}`:\n{rendering}"
+            );
+        }
+    }
+    let [text, markdown, html, junit] = renderings(&one);
+    assert!(text.starts_with("NO VERDICT monthly suite, 6 drills: 1 NO VERDICT, 1 FAIL, 1 NOT RUN, 1 SKIPPED, 2 PASS"));
+    assert!(text.contains("the first run was inconclusive") && markdown.contains("training of stakeholders"));
+    assert!(html.contains("Run 1 of 2: INCONCLUSIVE") && html.contains("Run 2 of 2: PASS"));
+    let missed = fail
+        .verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.outcome == Outcome::Fail)
+        .count();
+    assert_eq!(junit.matches("<failure").count(), missed, "{junit}");
+    // Broken, skipped without leave, and the one that is missing.
+    let undecided = fail
+        .verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.outcome == Outcome::Inconclusive)
+        .count();
+    assert_eq!(junit.matches("<error").count(), undecided + 3, "{junit}");
+}
+
+#[test]
+fn a_run_that_is_spoiled_passes_nothing_anywhere() {
+    let spoiled = sample::spoiled();
+    let one = suite(vec![drill("plan/a", vec![attempt(&spoiled, 3), attempt(&spoiled, 3)])]);
+    let [text, _, html, junit] = renderings(&one);
+    assert!(text.starts_with("INCONCLUSIVE") && !html.contains("tag pass"), "{html}");
+    let all = junit.matches("<testcase").count();
+    assert_eq!(junit.matches("<error").count(), all, "{junit}");
+}
+
+#[test]
+fn held_to_expectations_a_suite_says_so() {
+    let fail = sample::fail();
+    let mut as_expected = suite(vec![drill("plan/a", vec![attempt(&fail, 0)])]);
+    as_expected.expected = true;
+    for (number, rendering) in renderings(&as_expected).iter().enumerate() {
+        assert!(rendering.contains("AS EXPECTED"), "{number}: {rendering}");
+    }
+    let [text, _, _, junit] = renderings(&as_expected);
+    assert!(
+        text.contains("may have missed them") && !junit.contains("<failure"),
+        "{text}"
+    );
+    let mut nothing = suite(Vec::new());
+    nothing.not_drilled.clear();
+    for rendering in renderings(&nothing) {
+        assert!(rendering.contains("INCONCLUSIVE"), "{rendering}");
+    }
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let sample = hostile();
+    let mut one = suite(vec![drill(HOSTILE, vec![attempt(&sample, 1)])]);
+    one.drills[0].summary = HOSTILE.into();
+    one.drills[0].duties = vec![HOSTILE.into()];
+    one.not_drilled[0].what = HOSTILE.into();
+    one.plans = vec![HOSTILE.into()];
+    let [text, markdown, html, junit] = renderings(&one);
+    for rendering in [&text, &markdown, &html, &junit] {
+        assert!(
+            !rendering.contains('\u{1b}') && !rendering.contains('\u{202e}'),
+            "{rendering}"
+        );
+    }
+    assert!(!html.contains("<script") && !markdown.contains("<script") && !junit.contains("<script"));
+    assert!(markdown.lines().all(|line| !line.starts_with("# top")), "{markdown}");
+}
