@@ -180,7 +180,9 @@ async fn a_backup_is_listed_verified_and_restored_to_each_kind_of_target() {
         .await
         .expect("a dump");
     let step = async |statement: &str| client.batch_execute(statement).await.expect("it runs");
-    step("INSERT INTO t VALUES (2); SELECT pg_create_restore_point('here')").await;
+    step("INSERT INTO t VALUES (2)").await;
+    // Apart: a point within the transaction would lie before its commit.
+    step("SELECT pg_create_restore_point('here')").await;
     step("INSERT INTO t VALUES (3)").await;
     let lsn = ask(&client, "SELECT pg_current_wal_insert_lsn()::text").await;
     step("INSERT INTO t VALUES (4)").await;
