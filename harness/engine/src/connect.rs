@@ -82,7 +82,8 @@ async fn stores(stage: &Stage, folder: &Path, text: &mut String) -> io::Result<(
         write(&credentials, &profile)?;
         let curl = folder.join(format!("{name}.curl"));
         let options = format!(
-            "user = \"{key}:{secret}\"\naws-sigv4 = \"aws:amz:{}:s3\"\n",
+            // Older versions of curl do not send the digest that S3 asks for.
+            "user = \"{key}:{secret}\"\naws-sigv4 = \"aws:amz:{}:s3\"\nheader = \"x-amz-content-sha256: UNSIGNED-PAYLOAD\"\n",
             host.region()
         );
         write(&curl, &options)?;
