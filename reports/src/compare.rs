@@ -3,7 +3,7 @@
 //! Runs of one disaster on one machine are worth comparing; whatever differs between them is named above the table.
 
 use firedrill_core::judge::duration::bytes;
-use firedrill_core::verdict::{Finding, Loss, Verdict};
+use firedrill_core::verdict::{Finding, Verdict};
 use tabled::builder::Builder;
 use tabled::settings::Style;
 
@@ -142,7 +142,7 @@ fn loss(verdict: &Verdict) -> String {
         .iter()
         .filter_map(|finding| {
             let component = finding.id.strip_prefix("rpo.")?;
-            let versions = verdict.loss.get(component).map(Loss::clone).unwrap_or_default().lost;
+            let versions = verdict.loss.get(component).map_or(0, |loss| loss.lost);
             Some(format!("{} ({versions} versions)", figure::achieved(finding)))
         })
         .collect();

@@ -15,7 +15,7 @@ use crate::wal_records::{RM_HEAP, RM_SMGR, RM_XACT, Reader, Record, RelationFile
 /// Transactions at work at once beyond this are no application's.
 const TRANSACTIONS_MAX: usize = 1 << 20;
 /// Segments searched at most: 16 GiB of WAL.
-const SEGMENTS_MAX: usize = 1024;
+const SEGMENTS_MAX: u64 = 1024;
 
 /// What a transaction did to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,8 +241,8 @@ impl Repository {
             records: 0,
             until: "none".into(),
         };
-        let mut number = query.from / size;
-        for _ in 0..SEGMENTS_MAX {
+        let first = query.from / size;
+        for number in first..first + SEGMENTS_MAX {
             let name = crate::wal::segment_name(query.timeline, number, size);
             let Some(bytes) = self.wal_content(&name_of(&name)).await? else {
                 break;
@@ -261,7 +261,6 @@ impl Repository {
             if search.found.is_some() || reader.ended {
                 break;
             }
-            number += 1;
         }
         searched.found = search.found;
         Ok(searched)

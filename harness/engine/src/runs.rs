@@ -77,7 +77,8 @@ pub fn read(folder: &Path) -> io::Result<Runs> {
 #[must_use]
 pub fn read_run(directory: &Path) -> Option<StoredRun> {
     let holds = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok_and(|meta| meta.is_file());
-    if !holds(RUN_FILE) && !(holds("events.jsonl") && holds(MANIFEST_FILE)) {
+    let is_run = holds(RUN_FILE) || (holds("events.jsonl") && holds(MANIFEST_FILE));
+    if !is_run {
         return None;
     }
     let mut past = PastRun {

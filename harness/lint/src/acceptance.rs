@@ -31,10 +31,13 @@ pub(crate) fn mistakes(plan: &Plan) -> Vec<Mistake> {
     found
 }
 
+/// What it is about, until when, and why.
+type Acceptance<'a> = (Option<&'a str>, CivilDay, &'a str);
+
 /// Marks the findings that plans accept on this day; of what is no longer accepted it is said that it once was.
 pub(crate) fn mark(plans: &[Parsed<Plan>], findings: &mut [Finding], today: Date) {
     // By plan and rule, so that many acceptances and many findings meet in one pass.
-    let mut known: BTreeMap<(usize, &str), Vec<(Option<&str>, CivilDay, &str)>> = BTreeMap::new();
+    let mut known: BTreeMap<(usize, &str), Vec<Acceptance<'_>>> = BTreeMap::new();
     for (index, parsed) in plans.iter().enumerate() {
         for accepted in &parsed.value.accepted {
             known.entry((index, accepted.rule.as_str())).or_default().push((

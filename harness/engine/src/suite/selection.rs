@@ -53,11 +53,14 @@ pub fn rhythm(duty: &DrillDuty) -> Option<Rhythm> {
     Rhythm::of(every, rule).ok().flatten()
 }
 
+/// A scenario that may be chosen, with the argument that names it.
+pub(super) type Candidate = (String, Loaded);
+
 /// Plans to look at and scenarios to choose from, as the command line names them.
 ///
 /// # Errors
 /// [`Failure::Input`]: a name, file or folder that is not there, or a mistake in a file.
-pub fn load(plans: &[String], scenarios: &[String]) -> Result<(Vec<Plan>, Vec<(String, Loaded)>), Failure> {
+pub fn load(plans: &[String], scenarios: &[String]) -> Result<(Vec<Plan>, Vec<Candidate>), Failure> {
     let arguments = if scenarios.is_empty() {
         SCENARIOS.iter().map(|shipped| shipped.name.to_owned()).collect()
     } else {

@@ -332,11 +332,11 @@ fn a_suite_runs_its_drills_and_tells_the_pipeline() {
         assert!(drill.attempts.len() == 1 || drill.attempts[0].outcome == Some(firedrill_core::Outcome::Inconclusive));
         // Whatever the machine did to the measurement, the verdict is the one that the evidence leads to.
         let judged = firedrill(&["judge", path(&runs.join(run)), "--format", "json"]);
-        let code = i32::from(attempt.outcome.map_or(9, |outcome| match outcome {
+        let code = attempt.outcome.map_or(9, |outcome| match outcome {
             firedrill_core::Outcome::Pass => 0,
             firedrill_core::Outcome::Fail => 1,
             firedrill_core::Outcome::Inconclusive => 3,
-        }));
+        });
         assert_eq!(judged.status.code(), Some(code), "{}", stderr(&judged));
     }
     let told = fs::read_to_string(&summary).expect("a summary");

@@ -137,7 +137,7 @@ pub(crate) async fn exists(place: PathBuf) -> Result<bool> {
 
 pub(crate) async fn size(place: PathBuf) -> Result<Option<u64>> {
     blocking("look at", place, |path| match path.symlink_metadata() {
-        Ok(metadata) => Ok(metadata.is_file().then(|| metadata.len())),
+        Ok(metadata) => Ok(metadata.is_file().then_some(metadata.len())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(error) => Err(error),
     })

@@ -28,8 +28,11 @@ Move the test to after the backup is complete.",
     look: Look::Plan(look),
 };
 
+/// A policy by name, and when its backup begins.
+type Timed<'a> = (&'a str, &'a BackupPolicy, &'a TimeOfDay);
+
 fn look(subject: &Subject<'_>, found: &mut Findings) {
-    let mut by_time: BTreeMap<(i8, i8), Vec<(&str, &BackupPolicy, &TimeOfDay)>> = BTreeMap::new();
+    let mut by_time: BTreeMap<(i8, i8), Vec<Timed<'_>>> = BTreeMap::new();
     for (name, policy) in &subject.plan.backups {
         if let Some(at) = &policy.at {
             by_time
