@@ -19,6 +19,8 @@ const WRITTEN_MIN: u64 = 2_048;
 /// Behind the header of the segment's first page.
 const SEGMENT_HEADER: u64 = 40;
 const PAGE: u64 = 8192;
+/// Bytes at the beginning of a segment by which it is known again: the header of its first page.
+const HEAD: usize = 40;
 
 /// Which file, and what is done to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,8 @@ struct Done {
     path: PathBuf,
     /// Where the damaged byte stands, what it was and what it is; none where the file is gone.
     byte: Option<(u64, u8, u8)>,
+    /// What a file that is gone began with.
+    head: Vec<u8>,
 }
 
 impl ServerFileFault {
@@ -109,6 +113,7 @@ impl ServerFileFault {
         Ok(Done {
             path,
             byte: Some((at, was, is)),
+            head: Vec::new(),
         })
     }
 
@@ -119,7 +124,7 @@ impl ServerFileFault {
             let (path, written) = self.segment(&client).await?;
             // The page that is being written is written again, with what was damaged in it.
             let done = written / PAGE * PAGE;
-            if self.harm == Harm::WalMissing || done > WRITTEN_MIN {
+            if done > WRITTEN_MIN {
                 break (path, done);
             }
             tries += 1;
@@ -132,9 +137,11 @@ impl ServerFileFault {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         if self.harm == Harm::WalMissing {
+            let head = self.files().read_at(&path, 0, HEAD).await;
+            let head = head.map_err(|error| self.failed(error))?;
             let removed = self.files().remove(&path).await;
             removed.map_err(|error| self.failed(error))?;
-            return Ok(Done { path, byte: None });
+            return Ok(Done { path, byte: None, head });
         }
         let mut draw = Draw::of(self.seed, &self.name);
         let fresh = SEGMENT_HEADER + draw.below(written - SEGMENT_HEADER);
@@ -157,7 +164,15 @@ impl ServerFileFault {
             .map_err(|error| self.failed(error))?;
         let (broken, seen) = match (done.byte, there) {
             (None, false) => (true, format!("{path} is gone")),
-            (None, true) => (false, format!("overwritten by the server: {path} is there again")),
+            (None, true) => {
+                // A server that needs the file makes an empty one of that name: what the old one held is gone all the same.
+                let head = self.files().read_at(&done.path, 0, HEAD).await;
+                if head.map_err(|error| self.failed(error))? == done.head {
+                    (false, format!("{path} is there again, with what it held"))
+                } else {
+                    (true, format!("{path} is there again, without what it held"))
+                }
+            }
             (Some(_), false) => (
                 false,
                 format!("{path} is no longer there: the server is done with it and has taken it away"),
