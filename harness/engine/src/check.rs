@@ -46,6 +46,13 @@ impl Checked {
         }
     }
 
+    /// What a look came to, in the time that a check has.
+    pub async fn in_time(look: impl Future<Output = Checked>) -> Checked {
+        tokio::time::timeout(CHECK_MAX, look)
+            .await
+            .unwrap_or_else(|_| Checked::not_run(format!("it had not ended after {} s", CHECK_MAX.as_secs())))
+    }
+
     /// As an event of the history.
     #[must_use]
     pub fn event(self, name: &str, component: &str) -> Event {
@@ -70,21 +77,7 @@ fn abridged(problems: &[String]) -> String {
 }
 
 /// How long a check may take before it counts as one that could not run.
-pub const CHECK_MAX: std::time::Duration = std::time::Duration::from_secs(300);
-
-/// Whether the database itself answered with an error. Anything else, such as a broken connection, says nothing about
-/// the data.
-fn answered(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some()
-}
-
-/// The words of a database error without its place in our code.
-fn said(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => format!("{} ({})", db.message(), db.code().code()),
-        None => error.to_string(),
-    }
-}
+const CHECK_MAX: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// Makes the session read tables themselves: a damaged index must not vouch for its table.
 async fn without_indexes(client: &Client) -> Result<(), tokio_postgres::Error> {

@@ -92,7 +92,7 @@ pub enum DrillError {
     #[error(transparent)]
     Fault(#[from] crate::fault::FaultError),
     /// Postgres refused the harness.
-    #[error("{what}: {}", said(error))]
+    #[error("{what}: {}", firedrill_environment::said(error))]
     Database {
         /// What was asked of it.
         what: String,
@@ -111,14 +111,6 @@ pub enum DrillError {
     /// Anything else, in words.
     #[error("{0}")]
     Other(String),
-}
-
-/// What Postgres or its client said: the client's own words for an error of the server are only "db error".
-fn said(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(server) => format!("{} ({})", server.message(), server.code().code()),
-        None => error.to_string(),
-    }
 }
 
 impl DrillError {

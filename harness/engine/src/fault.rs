@@ -30,6 +30,17 @@ pub struct Proof {
     pub seen: String,
 }
 
+impl Proof {
+    /// Nobody could look: nothing is proved.
+    #[must_use]
+    pub fn unseen(why: impl std::fmt::Display) -> Proof {
+        Proof {
+            broken: false,
+            seen: format!("could not look: {why}"),
+        }
+    }
+}
+
 /// Why a fault could not be injected or healed.
 #[derive(Debug, thiserror::Error)]
 #[error("fault {fault}: {what}")]
@@ -46,6 +57,17 @@ pub struct FaultError {
 pub trait Fault: Send + Sync {
     /// Its name in the scenario.
     fn name(&self) -> &str;
+
+    /// An error of this fault.
+    fn failed(&self, what: impl ToString) -> FaultError
+    where
+        Self: Sized,
+    {
+        FaultError {
+            fault: self.name().to_owned(),
+            what: what.to_string(),
+        }
+    }
 
     /// What it needs of the environment.
     fn needs(&self) -> Vec<Capability>;

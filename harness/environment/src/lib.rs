@@ -25,7 +25,7 @@ pub use capabilities::Capability;
 pub use capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, Shape, State};
 pub use error::EnvironmentError;
 pub use local::{Application, Local, LocalOptions, Postgres, PostgresOptions, Progress, Store};
-pub use postgres::connection::Connection;
+pub use postgres::connection::{Connection, answered, said};
 pub use postgres::{Build, Origin, PostgresChoice, Source};
 pub use s3::s3_main;
 pub use secret::Secret;

@@ -1,6 +1,7 @@
 //! amcheck over every heap and B-tree of a database: `verify_heapam`, and `bt_index_check` with heapallindexed, so that a
 //! row missing from its index is seen.
 
+use firedrill_environment::{answered, said};
 use tokio_postgres::Client;
 
 const RELATIONS: &str = "SELECT c.oid, c.oid::regclass::text, c.relkind = 'i', pg_relation_size(c.oid) \
@@ -61,16 +62,4 @@ pub async fn amcheck(client: &Client) -> Result<Amcheck, tokio_postgres::Error> 
         }
     }
     Ok(seen)
-}
-
-/// Whether the database itself answered with an error. Anything else, such as a broken connection, says nothing.
-fn answered(error: &tokio_postgres::Error) -> bool {
-    error.as_db_error().is_some()
-}
-
-fn said(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => format!("{} ({})", db.message(), db.code().code()),
-        None => error.to_string(),
-    }
 }

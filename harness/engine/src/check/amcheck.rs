@@ -1,10 +1,11 @@
 //! amcheck over every heap and B-tree of the recovered database, indexes held against their tables.
 
 use firedrill_core::event::Coverage;
+use firedrill_environment::said;
 use firedrill_respond::amcheck::amcheck;
 use tokio_postgres::Client;
 
-use super::{Checked, said};
+use super::Checked;
 
 /// Checks every permanent heap and B-tree of the database that `client` is connected to.
 pub async fn check(client: &Client) -> Checked {

@@ -2,9 +2,10 @@
 //! never have let in, and no constraint is checked again by itself.
 
 use firedrill_core::event::Coverage;
+use firedrill_environment::{answered, said};
 use tokio_postgres::Client;
 
-use super::{Checked, USER_TABLES, answered, said, without_indexes};
+use super::{Checked, USER_TABLES, without_indexes};
 
 /// For every constraint, NOT NULL column and owned sequence of the application's tables: its name and a query that counts
 /// what breaks it.

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use firedrill_core::event::Coverage;
+use firedrill_environment::{answered, said};
 use tokio_postgres::Client;
 
-use super::{Checked, answered, said, without_indexes};
+use super::{Checked, without_indexes};
 
 /// Digests by table, taken while the system was whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use super::capacity::Ramp;
 use super::{Drill, DrillError};
 use crate::application_status::{ApplicationStatus, status};
 use crate::check::constraints::BusinessRule;
-use crate::check::{CHECK_MAX, Checked, amcheck, constraints, static_tables};
+use crate::check::{Checked, amcheck, constraints, static_tables};
 use crate::run_directory::HISTOGRAMS;
 use crate::stage::CLIENTS;
 
@@ -368,10 +368,7 @@ impl Drill {
                 Err(error) => Checked::not_run(format!("no session on {serving}: {error}")),
             }
         };
-        let checked = tokio::time::timeout(CHECK_MAX, asked)
-            .await
-            .unwrap_or_else(|_| Checked::not_run(format!("it had not ended after {} s", CHECK_MAX.as_secs())));
-        self.checked(early, name, checked);
+        self.checked(early, name, Checked::in_time(asked).await);
     }
 
     pub(super) fn checked(&self, early: Nanos, name: &str, checked: Checked) {

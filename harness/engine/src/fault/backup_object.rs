@@ -66,13 +66,6 @@ impl BackupObjectFault {
         }
     }
 
-    fn failed(&self, what: impl ToString) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: what.to_string(),
-        }
-    }
-
     fn done(&self) -> Option<Done> {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -255,10 +248,7 @@ impl Fault for BackupObjectFault {
     }
 
     async fn prove(&self) -> Proof {
-        self.look().await.unwrap_or_else(|error| Proof {
-            broken: false,
-            seen: format!("could not look: {error}"),
-        })
+        self.look().await.unwrap_or_else(Proof::unseen)
     }
 
     async fn heal(&self) -> Result<(), FaultError> {

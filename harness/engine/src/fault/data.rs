@@ -11,11 +11,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_core::event::Coverage;
 use firedrill_core::scenario::DataHarm;
-use firedrill_environment::{Capability, Connection, Postgres};
+use firedrill_environment::{Capability, Connection, Postgres, said};
 use tokio_postgres::{Client, NoTls};
 
 use super::{Fault, FaultError, Proof};
-use crate::check::{CHECK_MAX, Checked};
+use crate::check::Checked;
 
 /// A statement that waits longer for a lock, or runs longer, is given up.
 const STATEMENT_MAX: &str = "SET statement_timeout = '20s'; SET lock_timeout = '4s'; SET search_path = public";
@@ -71,13 +71,6 @@ impl DataFault {
             seed,
             host,
             noted: Mutex::default(),
-        }
-    }
-
-    fn failed(&self, what: impl Into<String>) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: what.into(),
         }
     }
 
@@ -341,6 +334,17 @@ struct Shown {
     words: String,
 }
 
+/// Whether anything is left of a fault, by one look at so many rows.
+pub(super) fn left(something: bool, rows: u64, words: &str) -> Checked {
+    let coverage = Coverage {
+        relations: 1,
+        rows,
+        bytes: 0,
+    };
+    let problems: Vec<String> = something.then(|| words.to_owned()).into_iter().collect();
+    Checked::from_problems(&problems, coverage, format!("nothing is left of it: {words}"))
+}
+
 /// A session of the fault's own.
 pub(super) async fn session(connection: &Connection) -> Result<Client, String> {
     let (client, driver) = connection
@@ -366,13 +370,6 @@ async fn keys(client: &Client, statement: &str) -> Result<Vec<i64>, tokio_postgr
 async fn count(client: &Client, statement: &str) -> Result<u64, tokio_postgres::Error> {
     let row = client.query_one(statement, &[]).await?;
     Ok(row.get::<_, i64>(0).unsigned_abs())
-}
-
-pub(super) fn said(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => format!("{} ({})", db.message(), db.code().code()),
-        None => error.to_string(),
-    }
 }
 
 #[async_trait]
@@ -432,17 +429,13 @@ impl Fault for DataFault {
             let client = session(&connection).await?;
             self.shown(&client).await.map_err(|error| said(&error))
         };
-        let nothing = |why: String| Proof {
-            broken: false,
-            seen: format!("could not look: {why}"),
-        };
         match tokio::time::timeout(Duration::from_secs(4), look).await {
             Ok(Ok(shown)) => Proof {
                 broken: shown.spoiled >= self.least() && !(self.keys().is_empty() && shown.spoiled == 0),
                 seen: shown.words,
             },
-            Ok(Err(why)) => nothing(why),
-            Err(_) => nothing("no answer within 4 s".into()),
+            Ok(Err(why)) => Proof::unseen(why),
+            Err(_) => Proof::unseen("no answer within 4 s"),
         }
     }
 
@@ -454,23 +447,9 @@ impl Fault for DataFault {
     async fn left(&self, serving: &Connection) -> Option<Checked> {
         let look = async {
             let client = session(serving).await?;
-            self.shown(&client).await.map_err(|error| said(&error))
+            let shown = self.shown(&client).await.map_err(|error| said(&error))?;
+            Ok(left(shown.spoiled >= self.least(), shown.rows, &shown.words))
         };
-        Some(match tokio::time::timeout(CHECK_MAX, look).await {
-            Ok(Ok(shown)) => {
-                let coverage = Coverage {
-                    relations: 1,
-                    rows: shown.rows,
-                    bytes: 0,
-                };
-                let problems: Vec<String> = (shown.spoiled >= self.least())
-                    .then(|| shown.words.clone())
-                    .into_iter()
-                    .collect();
-                Checked::from_problems(&problems, coverage, format!("nothing is left of it: {}", shown.words))
-            }
-            Ok(Err(why)) => Checked::not_run(why),
-            Err(_) => Checked::not_run(format!("it had not ended after {} s", CHECK_MAX.as_secs())),
-        })
+        Some(Checked::in_time(async { look.await.unwrap_or_else(Checked::not_run) }).await)
     }
 }

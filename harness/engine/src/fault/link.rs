@@ -66,13 +66,6 @@ impl LinkFault {
         }
     }
 
-    fn failed(&self, error: &firedrill_environment::EnvironmentError) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: error.to_string(),
-        }
-    }
-
     /// The time from connecting to the first byte of an answer, or why none came.
     async fn greet(&self, patience: Duration) -> Result<Duration, String> {
         let begun = Instant::now();

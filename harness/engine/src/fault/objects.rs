@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use firedrill_core::event::Coverage;
 use firedrill_core::scenario::ObjectHarm;
-use firedrill_environment::{Capability, Connection, Postgres};
+use firedrill_environment::{Capability, Connection, Postgres, said};
 use firedrill_load::{Bucket, LoadError, Objects, first_key};
 
-use super::data::{said, session};
+use super::data::{left, session};
 use super::{Fault, FaultError, Proof};
-use crate::check::{CHECK_MAX, Checked};
+use crate::check::Checked;
 
 /// Larger objects are not spoiled: one is held in memory whole.
 const OBJECT_BYTES_MAX: u64 = 16 << 20;
@@ -63,13 +62,6 @@ impl ObjectFault {
             database,
             hit: Mutex::default(),
             recalled: Vec::new(),
-        }
-    }
-
-    fn failed(&self, what: impl ToString) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: what.to_string(),
         }
     }
 
@@ -260,10 +252,7 @@ impl Fault for ObjectFault {
                 broken: shown.spoiled > 0,
                 seen: shown.words,
             },
-            Ok(Err(why)) => Proof {
-                broken: false,
-                seen: format!("could not look: {why}"),
-            },
+            Ok(Err(why)) => Proof::unseen(why),
             Err(_) => Proof {
                 broken: false,
                 seen: format!("no answer within {} s", PROOF_MAX.as_secs()),
@@ -277,19 +266,11 @@ impl Fault for ObjectFault {
     }
 
     async fn left(&self, serving: &Connection) -> Option<Checked> {
-        Some(match tokio::time::timeout(CHECK_MAX, self.shown(serving)).await {
-            Ok(Ok(shown)) => {
-                let coverage = Coverage {
-                    relations: 1,
-                    rows: shown.pointing.max(1),
-                    bytes: 0,
-                };
-                let problems: Vec<String> = (shown.spoiled > 0).then(|| shown.words.clone()).into_iter().collect();
-                Checked::from_problems(&problems, coverage, format!("nothing is left of it: {}", shown.words))
-            }
-            Ok(Err(why)) => Checked::not_run(why),
-            Err(_) => Checked::not_run(format!("it had not ended after {} s", CHECK_MAX.as_secs())),
-        })
+        let look = async {
+            let shown = self.shown(serving).await?;
+            Ok(left(shown.spoiled > 0, shown.pointing.max(1), &shown.words))
+        };
+        Some(Checked::in_time(async { look.await.unwrap_or_else(Checked::not_run) }).await)
     }
 }
 

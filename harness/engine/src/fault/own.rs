@@ -53,10 +53,7 @@ impl OwnFault {
     async fn must(&self, kind: Kind, command: &CommandLine) -> Result<(), FaultError> {
         match self.own.run(&self.task(kind, command)).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(FaultError {
-                fault: self.name.clone(),
-                what: error.to_string(),
-            }),
+            Err(error) => Err(self.failed(error)),
         }
     }
 }

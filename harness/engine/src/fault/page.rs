@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use firedrill_core::scenario::PageDamage;
-use firedrill_environment::{Capability, Files, Postgres};
+use firedrill_environment::{Capability, Files, Postgres, said};
 
 use super::draw::Draw;
 use super::relation_file::{self, PAGE, RelationFile, all_cached, cached, see_the_cache, session};
@@ -76,13 +76,6 @@ impl PageFault {
             host,
             recalled: BTreeMap::new(),
             state: Mutex::default(),
-        }
-    }
-
-    fn failed(&self, what: impl ToString) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: what.to_string(),
         }
     }
 
@@ -326,7 +319,7 @@ impl Fault for PageFault {
         client
             .batch_execute("CHECKPOINT")
             .await
-            .map_err(|error| self.failed(relation_file::said(&error)))?;
+            .map_err(|error| self.failed(said(&error)))?;
         let mut before = BTreeMap::new();
         for block in 0..REMEMBERED_MAX {
             let page = self.read(&relation.path, block).await?;
@@ -406,10 +399,7 @@ impl Fault for PageFault {
     }
 
     async fn prove(&self) -> Proof {
-        self.look().await.unwrap_or_else(|error| Proof {
-            broken: false,
-            seen: format!("could not look: {error}"),
-        })
+        self.look().await.unwrap_or_else(Proof::unseen)
     }
 
     async fn heal(&self) -> Result<(), FaultError> {

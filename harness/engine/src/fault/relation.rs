@@ -68,13 +68,6 @@ impl RelationFault {
         }
     }
 
-    fn failed(&self, what: impl ToString) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: what.to_string(),
-        }
-    }
-
     fn files(&self) -> &dyn Files {
         self.host.as_ref()
     }
@@ -237,10 +230,7 @@ impl Fault for RelationFault {
     }
 
     async fn prove(&self) -> Proof {
-        self.look().await.unwrap_or_else(|error| Proof {
-            broken: false,
-            seen: format!("could not look: {error}"),
-        })
+        self.look().await.unwrap_or_else(Proof::unseen)
     }
 
     /// A file that was cut is made whole if the server has not made it longer since; one that is gone stays gone.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use firedrill_environment::Postgres;
+use firedrill_environment::{Postgres, said};
 use tokio_postgres::{Client, NoTls};
 
 use super::draw::Draw;
@@ -64,14 +64,6 @@ pub async fn session(host: &Postgres) -> Result<Client, String> {
         let _ = driver.await;
     });
     Ok(client)
-}
-
-/// The words of a database error.
-pub(super) fn said(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => format!("{} ({})", db.message(), db.code().code()),
-        None => error.to_string(),
-    }
 }
 
 /// What looking into the cache needs.

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use firedrill_environment::{Capability, Files, Postgres};
+use firedrill_environment::{Capability, Files, Postgres, said};
 
 use super::draw::Draw;
-use super::relation_file::{said, session};
+use super::relation_file::{PAGE, session};
 use super::{Fault, FaultError, Proof};
 
 /// What the control file holds lies within its first bytes, a checksum behind it.
@@ -18,7 +18,6 @@ const CONTROL: std::ops::Range<u64> = 8..280;
 const WRITTEN_MIN: u64 = 2_048;
 /// Behind the header of the segment's first page.
 const SEGMENT_HEADER: u64 = 40;
-const PAGE: u64 = 8192;
 /// Bytes at the beginning of a segment by which it is known again: the header of its first page.
 const HEAD: usize = 40;
 
@@ -65,13 +64,6 @@ impl ServerFileFault {
             host,
             recalled: None,
             done: Mutex::default(),
-        }
-    }
-
-    fn failed(&self, what: impl ToString) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: what.to_string(),
         }
     }
 
@@ -123,7 +115,7 @@ impl ServerFileFault {
         let (path, written) = loop {
             let (path, written) = self.segment(&client).await?;
             // The page that is being written is written again, with what was damaged in it.
-            let done = written / PAGE * PAGE;
+            let done = written / PAGE as u64 * PAGE as u64;
             if done > WRITTEN_MIN {
                 break (path, done);
             }
@@ -252,10 +244,7 @@ impl Fault for ServerFileFault {
     }
 
     async fn prove(&self) -> Proof {
-        self.look().await.unwrap_or_else(|error| Proof {
-            broken: false,
-            seen: format!("could not look: {error}"),
-        })
+        self.look().await.unwrap_or_else(Proof::unseen)
     }
 
     /// A byte is put back where it is still the damaged one; a segment that is gone stays gone.

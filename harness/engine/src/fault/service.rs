@@ -48,18 +48,8 @@ impl ServiceFault {
         }
     }
 
-    fn failed(&self, error: &EnvironmentError) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: error.to_string(),
-        }
-    }
-
     fn no_files(&self) -> FaultError {
-        FaultError {
-            fault: self.name.clone(),
-            what: format!("the files of {} are out of reach here", self.service),
-        }
+        self.failed(format!("the files of {} are out of reach here", self.service))
     }
 
     async fn has_data(&self) -> bool {
@@ -131,10 +121,7 @@ impl Fault for ServiceFault {
     }
 
     async fn prove(&self) -> Proof {
-        self.look().await.unwrap_or_else(|error| Proof {
-            broken: false,
-            seen: format!("could not look: {error}"),
-        })
+        self.look().await.unwrap_or_else(Proof::unseen)
     }
 
     async fn heal(&self) -> Result<(), FaultError> {

@@ -104,16 +104,26 @@ impl Drop for Session {
 }
 
 fn database(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> EnvironmentError {
-    move |error| {
-        let detail = error.as_db_error().map_or_else(
-            || error.to_string(),
-            |told| format!("{} ({})", told.message(), told.code().code()),
-        );
-        EnvironmentError::Database {
-            what: what.into(),
-            detail,
-        }
+    move |error| EnvironmentError::Database {
+        what: what.into(),
+        detail: said(&error),
     }
+}
+
+/// The words of a database error without its place in our code; the client's own where the server said nothing.
+#[must_use]
+pub fn said(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(told) => format!("{} ({})", told.message(), told.code().code()),
+        None => error.to_string(),
+    }
+}
+
+/// Whether the database itself answered with an error. Anything else, such as a broken connection, says nothing about
+/// its data.
+#[must_use]
+pub fn answered(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some()
 }
 
 #[cfg(test)]
