@@ -14,22 +14,27 @@ use firedrill_core::verdict::Outcome;
 use crate::plain::plain;
 use crate::{Report, figure};
 
+/// The beginning of a page that needs nothing but itself; the title is escaped already.
+pub(crate) fn head(title: &str) -> String {
+    format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <title>{title}</title><style>{}</style></head><body><main>\n",
+        include_str!("html/style.css")
+    )
+}
+
 /// Renders the page.
 #[must_use]
 pub fn html(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let mut page = String::with_capacity(64 * 1024);
-    page.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    page.push_str(
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-    );
-    page.push_str(&format!(
-        "<title>{}: {}</title><style>{}</style></head><body><main>\n",
+    page.push_str(&head(&format!(
+        "{}: {}",
         figure::outcome(verdict.outcome),
-        escape(&verdict.scenario),
-        include_str!("html/style.css")
-    ));
+        escape(&verdict.scenario)
+    )));
     page.push_str(&format!(
         "<h1>Disaster-recovery drill: {}</h1><p class=\"soft\">plan <b>{}</b>, disaster <b>{}</b>; started {}, run <code>{}</code></p>\n",
         escape(&verdict.scenario),

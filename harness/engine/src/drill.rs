@@ -276,7 +276,7 @@ impl Drill {
             binary: self.script.binary.clone(),
             postgres: self.script.postgres.clone(),
             keep: self.script.keep,
-            logs: Some(self.script.directory.join("logs")),
+            logs: Some(self.script.directory.join(crate::run_directory::LOGS)),
             progress: Some(self.progress()),
         };
         let local = Local::open(options).await?;

@@ -155,7 +155,7 @@ pub fn create(directory: &Path, inputs: &RunInputs) -> io::Result<String> {
         fs::create_dir_all(parent)?;
     }
     fs::create_dir(directory)?;
-    fs::create_dir(directory.join("logs"))?;
+    fs::create_dir(directory.join(LOGS))?;
     let bytes = inputs.to_bytes();
     write(directory, RUN_FILE, &bytes)?;
     Ok(firedrill_core::evidence::digest::sha256(&bytes))

@@ -4,23 +4,13 @@ use firedrill_core::suite::SuiteRun;
 
 use super::{achieved, caveats, counted, exit, headline, not_drilled, row, shade, title};
 use crate::figure;
-use crate::html::{class, escape};
+use crate::html::{class, escape, head};
 
 /// Renders the page.
 #[must_use]
 pub fn suite_html(suite: &SuiteRun) -> String {
     let mut page = String::with_capacity(32 * 1024);
-    page.push_str("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">");
-    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">");
-    page.push_str(
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-    );
-    page.push_str(&format!(
-        "<title>{}: {}</title><style>{}</style></head><body><main>\n",
-        headline(suite),
-        escape(&title(suite)),
-        include_str!("../html/style.css")
-    ));
+    page.push_str(&head(&format!("{}: {}", headline(suite), escape(&title(suite)))));
     page.push_str(&format!(
         "<h1>Disaster-recovery drills: {}</h1><p class=\"soft\">plans <b>{}</b>; {} to {}; {}</p>\n",
         escape(&title(suite)),

@@ -137,15 +137,7 @@ impl<'a> Drill<'a> {
     /// Components of the plan whose data the drill's services hold.
     pub(super) fn components(&self) -> BTreeSet<&str> {
         use crate::scenario::Service;
-        self.scenario
-            .services
-            .values()
-            .filter_map(|service| match service {
-                Service::Postgres(service) => service.component.as_deref(),
-                Service::S3(service) => service.component.as_deref(),
-                Service::Application(_) => None,
-            })
-            .collect()
+        self.scenario.services.values().filter_map(Service::component).collect()
     }
 }
 

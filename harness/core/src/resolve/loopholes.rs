@@ -125,17 +125,16 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
                 continue;
             }
         };
-        let component = match drill.scenario.services.get(name) {
-            Some(Service::Postgres(held)) => held.component.as_deref(),
-            Some(Service::S3(held)) => held.component.as_deref(),
-            Some(Service::Application(_)) => None,
-            // Told as an unknown name.
-            None => continue,
-        };
-        if is_hit(drill, name, &hits) {
+        // One that there is not is told as an unknown name.
+        let Some(service) = drill
+            .scenario
+            .services
+            .get(name)
+            .filter(|_| !is_hit(drill, name, &hits))
+        else {
             continue;
-        }
-        let holds = match component {
+        };
+        let holds = match service.component() {
             Some(component) => format!("holds `{component}`"),
             None => "holds no component of the plan".to_owned(),
         };
@@ -156,18 +155,11 @@ fn struck(drill: &Drill, found: &mut Vec<Mistake>) {
 /// a service of the plan.
 fn is_hit(drill: &Drill, name: &str, hits: &[&str]) -> bool {
     match drill.scenario.services.get(name) {
-        Some(Service::Postgres(held)) => held
-            .component
-            .as_deref()
-            .is_some_and(|component| hits.contains(&component)),
-        Some(Service::S3(held)) => held
-            .component
-            .as_deref()
-            .is_some_and(|component| hits.contains(&component)),
         Some(Service::Application(_)) => hits.iter().any(|component| {
             let component = drill.plan.components.get(*component);
             component.is_some_and(|component| component.kind == ComponentKind::Service)
         }),
+        Some(service) => service.component().is_some_and(|component| hits.contains(&component)),
         None => false,
     }
 }

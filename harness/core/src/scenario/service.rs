@@ -17,6 +17,18 @@ pub enum Service {
     Application(ApplicationService),
 }
 
+impl Service {
+    /// The plan's component whose data it holds; an application holds none.
+    #[must_use]
+    pub fn component(&self) -> Option<&str> {
+        match self {
+            Service::Postgres(held) => held.component.as_deref(),
+            Service::S3(held) => held.component.as_deref(),
+            Service::Application(_) => None,
+        }
+    }
+}
+
 /// A Postgres server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,8 +1,7 @@
 //! `firedrill compare`: several judged runs side by side, so that the tools which recovered them can be weighed.
 
-use std::io::Write as _;
-
 use super::Failure;
+use super::report::write_out;
 use crate::cli::{Cli, Compare, Format};
 use crate::judged::JudgedRun;
 
@@ -38,9 +37,6 @@ pub fn compare(compare: &Compare, cli: &Cli) -> Result<u8, Failure> {
             )));
         }
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(0),
-        Err(error) => Err(Failure::Harness(miette::miette!("standard output: {error}"))),
-        Ok(()) => Ok(0),
-    }
+    write_out(&text)?;
+    Ok(0)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_core::event::{Event, Role};
-use firedrill_core::stamp::Stamp;
+use firedrill_core::stamp::{SECOND, Stamp};
 use firedrill_load::{CapacitySpec, ClassSpec, Mix, capacity, first_key};
 
 use super::{Drill, DrillError};
@@ -43,7 +43,7 @@ impl Drill {
             .iter()
             .map(|tier| tier.thresholds.response)
             .min()
-            .unwrap_or(1_000_000_000);
+            .unwrap_or(SECOND);
         let threshold = Duration::from_nanos(threshold.unsigned_abs());
         let mut classes = Vec::new();
         for (service, rate) in &scenario.load.rates {

@@ -92,13 +92,15 @@ impl Drill {
         for (name, service) in &scenario.services {
             let Service::Postgres(service) = service else { continue };
             let host = stage.database(name)?;
-            if let (Some(push), Some(timeout)) = (self.own_archive_command(name).await?, archive_timeout) {
-                let timeout = timeout.to_string();
+            let archive = |push: &str, timeout: i64| {
                 host.write_settings(&[
                     ("archive_mode", "on"),
-                    ("archive_command", push.as_str()),
-                    ("archive_timeout", timeout.as_str()),
-                ])?;
+                    ("archive_command", push),
+                    ("archive_timeout", timeout.to_string().as_str()),
+                ])
+            };
+            if let (Some(push), Some(timeout)) = (self.own_archive_command(name).await?, archive_timeout) {
+                archive(&push, timeout)?;
             } else if let Some(store) = scenario.backup.store.as_ref().filter(|_| !scenario.backup.is_own()) {
                 // The restore side always reads the repository that the plan trusts.
                 let prefix = if *name == self.database {
@@ -113,12 +115,7 @@ impl Drill {
                     let binary = stage.binary();
                     let quoted = |path: &std::path::Path| format!("\"{}\"", path.display());
                     let push = format!("{} wal-push --config {} %p", quoted(&binary), quoted(&file));
-                    let timeout = timeout.to_string();
-                    host.write_settings(&[
-                        ("archive_mode", "on"),
-                        ("archive_command", push.as_str()),
-                        ("archive_timeout", timeout.as_str()),
-                    ])?;
+                    archive(&push, timeout)?;
                 }
             }
             if service.empty {

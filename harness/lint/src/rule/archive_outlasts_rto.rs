@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use firedrill_core::document::Place;
-use firedrill_core::plan::{Disaster, DrillDuty};
+use firedrill_core::plan::{Disaster, DrillDuty, Site, SitePart};
 use firedrill_core::stamp::{HOUR, Nanos};
 
 use super::{Class, Look, Rule};
@@ -80,16 +80,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
 
 /// Drills that start a cold site whose data lie in an archive.
 fn look_drills(subject: &Subject<'_>, found: &mut Findings) {
-    let cold: Vec<_> = subject
-        .plan
-        .sites
-        .iter()
-        .filter(|(_, site)| words::has_word(&site.role, "cold"))
-        .flat_map(|(name, site)| {
-            site.parts
-                .iter()
-                .map(move |(part_name, part)| (name, site, part_name, part))
-        })
+    let cold: Vec<_> = cold_parts(subject)
         .filter_map(|(name, site, part_name, part)| Some((name, site, part_name, part, retrieval(&part.what)?)))
         .collect();
     let Some((name, site, part_name, part, takes)) = cold.into_iter().max_by_key(|(_, _, _, _, takes)| *takes) else {
@@ -136,6 +127,20 @@ fn look_drills(subject: &Subject<'_>, found: &mut Findings) {
             )),
         );
     }
+}
+
+/// What stands at sites that are started cold: name of the site, site, name of the part, part.
+pub(super) fn cold_parts<'a>(
+    subject: &'a Subject<'_>,
+) -> impl Iterator<Item = (&'a String, &'a Site, &'a String, &'a SitePart)> {
+    let sites = subject.plan.sites.iter();
+    sites
+        .filter(|(_, site)| words::has_word(&site.role, "cold"))
+        .flat_map(|(name, site)| {
+            site.parts
+                .iter()
+                .map(move |(part_name, part)| (name, site, part_name, part))
+        })
 }
 
 /// Whether a drill says that it starts a cold site.

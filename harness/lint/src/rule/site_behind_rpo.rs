@@ -3,7 +3,7 @@
 use firedrill_core::document::Place;
 use firedrill_core::plan::{BackupKind, ComponentKind};
 
-use super::archive_outlasts_rto::starts_cold;
+use super::archive_outlasts_rto::{cold_parts, starts_cold};
 use super::{Class, Look, Rule};
 use crate::finding::{Draft, Findings};
 use crate::length;
@@ -105,16 +105,7 @@ fn look(subject: &Subject<'_>, found: &mut Findings) {
 
 /// Drills that start a cold site whose database comes, by the plan's own words, from a backup of some interval.
 fn look_drills(subject: &Subject<'_>, found: &mut Findings) {
-    let cold: Vec<_> = subject
-        .plan
-        .sites
-        .iter()
-        .filter(|(_, site)| words::has_word(&site.role, "cold"))
-        .flat_map(|(name, site)| {
-            site.parts
-                .iter()
-                .map(move |(part_name, part)| (name, site, part_name, part))
-        })
+    let cold: Vec<_> = cold_parts(subject)
         .filter(|(_, _, part_name, _)| part_name.as_str() == "database")
         .filter_map(|(name, site, part_name, part)| Some((name, site, part_name, part, interval(&part.what)?)))
         .collect();
