@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +26,8 @@ pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, Tar
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
 /// A drill, as its file says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Its name; the full name is `PLAN/SCENARIO`.
@@ -117,7 +119,8 @@ fn one() -> u32 {
 }
 
 /// The clients' traffic: open loop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Load {
     /// The service that clients talk to.
@@ -152,7 +155,8 @@ fn bulk_default() -> u32 {
 }
 
 /// When the striking fault is injected.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Strike {
     /// Just before the next restorable point is complete.
@@ -167,7 +171,8 @@ pub enum Strike {
 }
 
 /// What differs from the defaults of judging.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judging {
     /// Stability window, drill time; 5 s.
@@ -191,7 +196,8 @@ pub struct Judging {
 }
 
 /// A demand of the plan without a figure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Criterion {
     /// What is demanded.
@@ -202,7 +208,8 @@ pub struct Criterion {
 }
 
 /// What a run must end with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// The exit code.
@@ -213,7 +220,8 @@ pub struct Expectation {
 }
 
 /// A variant of the scenario: whole sections replaced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Twin {
     /// What is different.
@@ -225,7 +233,8 @@ pub struct Twin {
 }
 
 /// The sections that a twin may replace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instead {
     /// See [`Scenario::backup`].
