@@ -11,7 +11,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod database;
 mod figure;
-mod http;
+pub mod http;
 pub mod monitor;
 pub mod observer;
 pub mod own;
