@@ -20,7 +20,7 @@ mod service;
 
 pub use backup::{Backup, Cadence, Wal};
 pub use damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
-pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
+pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm, StepSide};
 pub use own::{CommandLine, OwnCheck, OwnFault, OwnStep, TOOLS_FOLDER};
 pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};

@@ -28,5 +28,5 @@ pub use monitor::{Monitor, MonitorEndpoints, MonitorError, MonitorSpec};
 pub use observer::{Incarnations, Observer};
 pub use own::{OwnCommands, OwnError};
 pub use people::{Allowance, People};
-pub use procedure::{ProcedureError, ProcedureOutcome, Runbook};
+pub use procedure::{Gate, ProcedureError, ProcedureOutcome, Runbook};
 pub use team::{Backups, Operated, Team};

@@ -17,7 +17,7 @@ use super::OwnFault;
 pub struct Fault {
     /// Its name in the history.
     pub name: String,
-    /// The one that strikes; the others are conditions, injected before it.
+    /// The one that strikes; the others are conditions.
     #[serde(default)]
     pub strikes: bool,
     /// What it does.
@@ -34,15 +34,42 @@ pub struct Fault {
 }
 
 /// When a condition is injected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ConditionTime {
     /// Before the steady state begins: it holds all the while.
     #[default]
     Prepare,
     /// About a second before the strike: it finds what the steady state has made, such as the newest backup.
     BeforeStrike,
+    /// While the procedure is at work: a step waits until it is injected and proved. A step that never comes to that makes
+    /// the run inconclusive.
+    AtStep {
+        /// The step's name.
+        name: String,
+        /// Before its work, or when it has succeeded.
+        side: StepSide,
+    },
+}
+
+/// A side of a step's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum StepSide {
+    Before,
+    After,
+}
+
+impl std::fmt::Display for StepSide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            StepSide::Before => "before",
+            StepSide::After => "after",
+        })
+    }
 }
 
 /// Who should notice; the fault's own default where the scenario says nothing.
