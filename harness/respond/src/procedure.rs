@@ -7,6 +7,7 @@ mod gate;
 mod order;
 mod run;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,8 +137,16 @@ impl Runbook {
     }
 
     /// Runs it to its end, its deadline, or until cancelled; whatever is in work is then ended. Every step ends with an
-    /// event.
-    pub async fn run(&self, team: Arc<Team>, cancel: CancellationToken) -> ProcedureOutcome {
+    /// event. Boxed, so that all that steps do is compiled here and not once more where it is awaited.
+    pub fn run(
+        &self,
+        team: Arc<Team>,
+        cancel: CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ProcedureOutcome> + Send + '_>> {
+        Box::pin(self.play(team, cancel))
+    }
+
+    async fn play(&self, team: Arc<Team>, cancel: CancellationToken) -> ProcedureOutcome {
         let observer = Arc::clone(&team.observer);
         let gate = self.gate.clone();
         run::run(
