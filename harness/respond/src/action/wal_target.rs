@@ -9,7 +9,7 @@ use firedrill_backup::{BackupKind, BackupRecord, RecoveryTarget, WalChange, WalQ
 use firedrill_core::scenario::{WalOperation, WalSearch};
 
 use super::ActionError;
-use super::restore::Choice;
+use super::choice::Choice;
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::team::{Backups, Team};
