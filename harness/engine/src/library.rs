@@ -68,6 +68,14 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/gameday-database-corruption.yaml"
     ),
     shipped!(
+        "samia-tarot-failover/gameday-database-corruption-pgbackrest",
+        "scenarios/samia-tarot-failover/gameday-database-corruption-pgbackrest.yaml"
+    ),
+    shipped!(
+        "samia-tarot-failover/gameday-database-corruption-shell",
+        "scenarios/samia-tarot-failover/gameday-database-corruption-shell.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/network-partition",
         "scenarios/samia-tarot-failover/network-partition.yaml"
     ),

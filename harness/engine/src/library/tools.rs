@@ -35,11 +35,14 @@ pub const TOOLS: &[(&str, &[u8])] = &[
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/backup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/configure.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/restore.sh"),
+    tool!("scenarios/samia-tarot-failover/tools/pgbackrest/salvage.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/setup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/shell/archive.sh"),
     tool!("scenarios/samia-tarot-failover/tools/shell/backup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/shell/fetch.sh"),
     tool!("scenarios/samia-tarot-failover/tools/shell/restore.sh"),
+    tool!("scenarios/samia-tarot-failover/tools/shell/salvage.sh"),
+    tool!("scenarios/samia-tarot-failover/tools/unarchived.sh"),
 ];
 
 /// Those of the scenarios in a folder of the repository.

@@ -1,4 +1,9 @@
 //! An alert rule: so many unhealthy checks in a row raise it, a healthy one clears it. Pure.
+//!
+//! A share is taken over a window of requests, as monitors of real traffic take it: a check asks a handful of paths, and
+//! one slow answer among eight would be 12 %.
+
+use std::collections::VecDeque;
 
 use firedrill_core::plan::{AlertRule, ProbeKind, Threshold};
 use firedrill_core::stamp::Nanos;
@@ -22,7 +27,23 @@ pub(crate) enum Bound {
     Duration { nanos: Nanos, reaching: bool },
 }
 
+/// A window of a share holds at least so many times the requests at which one failure alone would reach the share.
+const WINDOW_OF_SINGLES: u32 = 3;
+/// No window holds more requests.
+const WINDOW_MAX: u32 = 1_000;
+
 impl Bound {
+    /// How many requests a share is taken over at least; 0 for what is no share.
+    fn window(self) -> u32 {
+        match self {
+            Bound::Share { ppm, .. } => 1_000_000_u32
+                .div_ceil(ppm.max(1))
+                .saturating_mul(WINDOW_OF_SINGLES)
+                .min(WINDOW_MAX),
+            Bound::Duration { .. } => 0,
+        }
+    }
+
     fn is_beyond(self, measure: Option<Measure>) -> bool {
         let over = |found: i128, limit: i128, reaching: bool| found > limit || (reaching && found == limit);
         match (self, measure) {
@@ -48,6 +69,8 @@ pub(crate) struct Rule {
     pub(crate) kind: String,
     pub(crate) failures: u32,
     pub(crate) bound: Option<Bound>,
+    /// Failed and asked of the latest checks, the newest last: only as many as the window needs.
+    window: VecDeque<(u32, u32)>,
     in_a_row: u32,
     timed_out_in_a_row: u32,
     raised: bool,
@@ -119,15 +142,49 @@ impl Rule {
             kind: rule.kind.clone(),
             failures,
             bound,
+            window: VecDeque::new(),
             in_a_row,
             timed_out_in_a_row,
             raised,
         })
     }
 
-    /// Whether the rule takes this for healthy.
+    /// Whether the rule takes this for healthy, after what it has seen before.
     pub(crate) fn is_healthy(&self, seen: &Seen) -> bool {
-        seen.healthy && !self.bound.is_some_and(|bound| bound.is_beyond(seen.measure))
+        let Some(bound) = self.bound else { return seen.healthy };
+        let Some(Measure::Share { failed, of }) = seen.measure else {
+            return seen.healthy && !bound.is_beyond(seen.measure);
+        };
+        // Nothing failed now: what failed before is over. Everything failed: no window makes that better.
+        if failed == 0 || !seen.healthy {
+            return failed == 0 && seen.healthy;
+        }
+        let (mut all_failed, mut all) = (failed, of);
+        for (failed, of) in &self.window {
+            all_failed = all_failed.saturating_add(*failed);
+            all = all.saturating_add(*of);
+        }
+        // A window that is not full yet counts what it lacks as answered: a few requests prove no share.
+        !bound.is_beyond(Some(Measure::Share {
+            failed: all_failed,
+            of: all.max(bound.window()),
+        }))
+    }
+
+    /// Keeps a share for the checks that follow, and no more of them than the window needs beside the next one.
+    fn keep(&mut self, seen: &Seen) {
+        let (Some(bound), Some(Measure::Share { failed, of })) = (self.bound, seen.measure) else {
+            return;
+        };
+        self.window.push_back((failed, of));
+        let mut held: u64 = self.window.iter().map(|(_, of)| u64::from(*of)).sum();
+        // Checks ask the same number of paths each time, so the next one adds what this one did.
+        while held + u64::from(of) > u64::from(bound.window()) || self.window.len() > WINDOW_MAX as usize {
+            let Some((_, oldest)) = self.window.pop_front() else {
+                break;
+            };
+            held -= u64::from(oldest);
+        }
     }
 
     /// Takes one check in.
@@ -135,7 +192,9 @@ impl Rule {
         if seen.mute {
             return None;
         }
-        if self.is_healthy(seen) {
+        let healthy = self.is_healthy(seen);
+        self.keep(seen);
+        if healthy {
             self.in_a_row = 0;
             self.timed_out_in_a_row = 0;
             return std::mem::take(&mut self.raised).then_some(Change::Cleared);
@@ -166,6 +225,7 @@ mod tests {
             kind: "k".into(),
             failures,
             bound,
+            window: VecDeque::new(),
             in_a_row: 0,
             timed_out_in_a_row: 0,
             raised: false,
@@ -218,8 +278,8 @@ mod tests {
                 reaching: false,
             }),
         );
-        assert!(above.is_healthy(&share(1, 20)), "5 % is not above 5 %");
-        assert!(!above.is_healthy(&share(2, 20)));
+        assert!(above.is_healthy(&share(5, 100)), "5 % is not above 5 %");
+        assert!(!above.is_healthy(&share(6, 100)));
         let at_least = rule(
             1,
             Some(Bound::Share {
@@ -227,7 +287,7 @@ mod tests {
                 reaching: true,
             }),
         );
-        assert!(!at_least.is_healthy(&share(1, 20)));
+        assert!(!at_least.is_healthy(&share(5, 100)));
         let old = rule(
             1,
             Some(Bound::Duration {
@@ -250,6 +310,43 @@ mod tests {
             !slow.is_healthy(&seen(false, Some(Measure::Took(1)))),
             "a failed check is not fast"
         );
+    }
+
+    #[test]
+    fn a_share_is_taken_over_a_window_and_not_over_one_handful() {
+        let share = |failed| seen(failed < 8, Some(Measure::Share { failed, of: 8 }));
+        let bound = Bound::Share {
+            ppm: 50_000,
+            reaching: false,
+        };
+        let mut rule = rule(2, Some(bound));
+        let pattern = |rule: &mut Rule, failed: &[u32]| -> String {
+            let told = failed.iter().map(|failed| match rule.observe(&share(*failed)) {
+                Some(Change::Raised) => 'R',
+                Some(Change::Cleared) => 'C',
+                None => '.',
+            });
+            told.collect()
+        };
+        // One slow answer in each of two checks, and nothing for long: 2 of 60 are no 5 %.
+        assert_eq!(pattern(&mut rule, &[1, 1, 0, 0, 0, 0, 0, 0]), "........");
+        // All fail: the second check in a row raises, as without a window, and the first good one clears.
+        assert_eq!(pattern(&mut rule, &[8, 8, 8, 0]), ".R.C");
+        // One of eight fails for good: 4 of 60 are beyond 5 %, and so is what follows.
+        let mut rule = self::rule(2, Some(bound));
+        assert_eq!(pattern(&mut rule, &[0, 1, 1, 1, 1, 1, 1]), ".....R.");
+    }
+
+    #[test]
+    fn a_window_is_bounded_whatever_the_checks_ask() {
+        let bound = Bound::Share { ppm: 1, reaching: true };
+        let mut rule = rule(1, Some(bound));
+        for of in [0, 1, 8, 5_000, 0, 3] {
+            for _ in 0..2_000 {
+                rule.observe(&seen(true, Some(Measure::Share { failed: 0, of })));
+            }
+        }
+        assert!(rule.window.len() <= 1_000, "{}", rule.window.len());
     }
 
     #[test]
