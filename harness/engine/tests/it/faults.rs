@@ -119,10 +119,20 @@ async fn every_built_in_fault_keeps_the_contract() {
     .await;
     keeps_the_contract(&bed, &of_service("paused", service::Harm::Pause), false, true).await;
     keeps_the_contract(&bed, &of_service("killed", service::Harm::Kill), false, true).await;
-    // Last: what it takes does not come back.
+    // Last: what it takes does not come back, by no other name either.
+    let (data, vault) = (
+        bed.postgres.data_directory(),
+        tempfile::tempdir_in("/tmp").expect("a folder"),
+    );
+    let outside = vault.path().join("PG_VERSION");
+    let linked = std::fs::hard_link(data.join("PG_VERSION"), &outside).is_ok();
     keeps_the_contract(&bed, &of_service("lost", service::Harm::LoseData), false, false).await;
     assert_eq!(bed.postgres.state().await.expect("a state"), State::Down);
-    assert!(!bed.postgres.data_directory().join("PG_VERSION").exists());
+    assert!(!data.join("PG_VERSION").exists());
+    if linked {
+        let kept = std::fs::read(&outside).expect("the link");
+        assert_eq!(kept, b"", "a hard link is no backup: it lies on the lost disk");
+    }
 
     let Bed { local, postgres, link } = bed;
     let _ = link.close().await;
