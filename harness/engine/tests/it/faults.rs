@@ -349,6 +349,18 @@ async fn damage_of_a_backup_keeps_the_contract_and_hurts_the_newest_complete_one
             ObjectDamage::Older => assert_eq!(newest.as_deref(), Some(b"old".as_slice())),
         }
         assert_eq!(read("20260103T000000Z-base-dddd").expect("untouched"), "not done");
+        // As a condition it is of the newest backup: one that comes later is whole.
+        assert!(fault.stands().await.broken, "{}", fault.stands().await.seen);
+        let record = root.join("20260103T000000Z-base-dddd/record.jsonl");
+        std::fs::write(&record, "done now").expect("a record");
+        let stands = fault.stands().await;
+        assert!(
+            !stands.broken && stands.seen.contains("1 complete base backups are newer"),
+            "{}",
+            stands.seen
+        );
+        assert!(fault.prove().await.broken, "the damage itself is there");
+        std::fs::remove_file(&record).expect("the record");
         fault.heal().await.expect("it heals");
         fault.heal().await.expect("healing twice is safe");
         proved(&fault, false).await;
