@@ -19,6 +19,7 @@ mod expectation;
 mod faults;
 mod limits;
 mod loopholes;
+mod monitor;
 mod moving;
 mod own;
 mod scope;
