@@ -292,7 +292,10 @@ impl Drill {
         let repository = Repository::open(&stage.repository(&store, None, "")?)?;
         if backup.base.is_some() || backup.wal.is_some() {
             let early = now();
-            let options = BaseBackupOptions::default();
+            let options = BaseBackupOptions {
+                unchecked: backup.base.as_ref().is_some_and(|base| base.unchecked),
+                ..BaseBackupOptions::default()
+            };
             let record = repository
                 .base_backup_with(&source, "prepare", &options, &|_| {})
                 .await?;
@@ -445,6 +448,7 @@ impl Drill {
         team.give_monitor(Arc::clone(&monitor));
         if let Some(store) = self.files_store() {
             team.give_bucket(&store, stage.files(&store)?);
+            team.give_object_rows("SELECT object, bytes, sha256 FROM files");
         }
         team.give_life(&self.database, &self.component, self.life().await?);
         self.monitor = Some(monitor);

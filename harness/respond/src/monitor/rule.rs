@@ -1,6 +1,6 @@
 //! An alert rule: so many unhealthy checks in a row raise it, a healthy one clears it. Pure.
 
-use firedrill_core::plan::{AlertRule, ProbeKind, Threshold};
+use firedrill_core::plan::{AlertRule, ProbeKind, Threshold, Written};
 use firedrill_core::stamp::Nanos;
 
 use super::probe::{Measure, Seen};
@@ -20,10 +20,15 @@ pub(crate) enum Bound {
     Share { ppm: u32, reaching: bool },
     /// Nanoseconds: of drill time for an answer (never scaled), of plan time for a backup's age.
     Duration { nanos: Nanos, reaching: bool },
+    /// Rows fell by this share, parts per million, from when the rule last found them well.
+    Fall { ppm: u32, reaching: bool },
+    /// Fewer rows than this.
+    Rows { least: u64 },
 }
 
 impl Bound {
-    fn is_beyond(self, measure: Option<Measure>) -> bool {
+    /// `well` is how many rows there were when the rule last found them well.
+    fn is_beyond(self, measure: Option<Measure>, well: Option<u64>) -> bool {
         let over = |found: i128, limit: i128, reaching: bool| found > limit || (reaching && found == limit);
         match (self, measure) {
             (Bound::Share { ppm, reaching }, Some(Measure::Share { failed, of })) => over(
@@ -35,6 +40,11 @@ impl Bound {
                 over(took.into(), nanos.into(), reaching)
             }
             (Bound::Duration { nanos, reaching }, Some(Measure::Age(age))) => over(age, nanos.into(), reaching),
+            (Bound::Fall { ppm, reaching }, Some(Measure::Rows(rows))) => well.is_some_and(|well| {
+                let fallen = i128::from(well) - i128::from(rows);
+                fallen > 0 && over(fallen * 1_000_000, i128::from(ppm) * i128::from(well), reaching)
+            }),
+            (Bound::Rows { least }, Some(Measure::Rows(rows))) => rows < least,
             // Nothing was measured: the check itself said healthy or not.
             _ => false,
         }
@@ -48,6 +58,8 @@ pub(crate) struct Rule {
     pub(crate) kind: String,
     pub(crate) failures: u32,
     pub(crate) bound: Option<Bound>,
+    /// Rows there were when it last found them well.
+    well: Option<u64>,
     in_a_row: u32,
     timed_out_in_a_row: u32,
     raised: bool,
@@ -60,21 +72,41 @@ impl Rule {
             .filter(|failures| *failures > 0)
             .ok_or_else(|| format!("alert `{name}`: found no failures in a row, expected a count of at least 1"))?;
         let bound = match (&rule.when, probe) {
-            (None, ProbeKind::ErrorRate | ProbeKind::BackupAge) => {
+            (None, ProbeKind::ErrorRate | ProbeKind::BackupAge | ProbeKind::RowCount(_)) => {
                 return Err(format!(
                     "alert `{name}`: check `{}` measures, so the rule needs a threshold (`when`), found none",
                     rule.check
                 ));
             }
             (None, _) => None,
-            (Some(Threshold::Share(figure)), ProbeKind::ErrorRate) => {
+            (Some(Threshold::Share(figure)), ProbeKind::ErrorRate | ProbeKind::RowCount(_)) => {
                 let share = figure::value(figure).ok_or_else(|| {
                     format!("alert `{name}`: found no figure in `when`, expected a share such as `5 %`")
                 })?;
-                Some(Bound::Share {
-                    ppm: share.ppm,
-                    reaching: figure::reaching_is_beyond(figure),
+                let (ppm, reaching) = (share.ppm, figure::reaching_is_beyond(figure));
+                Some(if matches!(probe, ProbeKind::RowCount(_)) {
+                    Bound::Fall { ppm, reaching }
+                } else {
+                    Bound::Share { ppm, reaching }
                 })
+            }
+            (Some(Threshold::Rows(figure)), ProbeKind::RowCount(_)) => {
+                let least = match figure.written() {
+                    Some((Written::Below | Written::Bare, rows)) => u64::from(*rows),
+                    Some((Written::AtMost, rows)) => u64::from(*rows) + 1,
+                    Some((Written::Above | Written::AtLeast, _)) | None => {
+                        return Err(format!(
+                            "alert `{name}`: found no least number of rows in `when`, expected one such as `rows: {{ below: 1000 }}`"
+                        ));
+                    }
+                };
+                Some(Bound::Rows { least })
+            }
+            (Some(Threshold::Rows(_)), _) => {
+                return Err(format!(
+                    "alert `{name}`: found a number of rows in `when`, but check `{}` counts none",
+                    rule.check
+                ));
             }
             (
                 Some(Threshold::Duration(figure)),
@@ -106,6 +138,12 @@ impl Rule {
                     rule.check
                 ));
             }
+            (Some(Threshold::Duration(_)), ProbeKind::RowCount(_)) => {
+                return Err(format!(
+                    "alert `{name}`: found a duration in `when`, but check `{}` counts rows: expected `share` or `rows`",
+                    rule.check
+                ));
+            }
             (Some(Threshold::Duration(_)), ProbeKind::ErrorRate) => {
                 return Err(format!(
                     "alert `{name}`: found a duration in `when`, but check `{}` measures a share: expected one such as `5 %`",
@@ -119,6 +157,7 @@ impl Rule {
             kind: rule.kind.clone(),
             failures,
             bound,
+            well: None,
             in_a_row,
             timed_out_in_a_row,
             raised,
@@ -127,7 +166,7 @@ impl Rule {
 
     /// Whether the rule takes this for healthy.
     pub(crate) fn is_healthy(&self, seen: &Seen) -> bool {
-        seen.healthy && !self.bound.is_some_and(|bound| bound.is_beyond(seen.measure))
+        seen.healthy && !self.bound.is_some_and(|bound| bound.is_beyond(seen.measure, self.well))
     }
 
     /// Takes one check in.
@@ -138,6 +177,9 @@ impl Rule {
         if self.is_healthy(seen) {
             self.in_a_row = 0;
             self.timed_out_in_a_row = 0;
+            if let Some(Measure::Rows(rows)) = seen.measure {
+                self.well = Some(rows);
+            }
             return std::mem::take(&mut self.raised).then_some(Change::Cleared);
         }
         self.in_a_row = self.in_a_row.saturating_add(1);
@@ -166,6 +208,7 @@ mod tests {
             kind: "k".into(),
             failures,
             bound,
+            well: None,
             in_a_row: 0,
             timed_out_in_a_row: 0,
             raised: false,
@@ -249,6 +292,66 @@ mod tests {
         assert!(
             !slow.is_healthy(&seen(false, Some(Measure::Took(1)))),
             "a failed check is not fast"
+        );
+    }
+
+    #[test]
+    fn rows_that_fall_are_held_against_what_was_last_well() {
+        let mut rule = rule(
+            2,
+            Some(Bound::Fall {
+                ppm: 300_000,
+                reaching: false,
+            }),
+        );
+        let mut after = |rows| rule.observe(&seen(true, Some(Measure::Rows(rows))));
+        // The first look has nothing to be held against; growth and a small fall are well.
+        for rows in [0, 900, 1_000, 700] {
+            assert_eq!(after(rows), None, "{rows}");
+        }
+        // 490 of 700 is a fall by 30 %, which is not above 30 %.
+        assert_eq!(after(490), None);
+        assert_eq!(after(100), None);
+        assert_eq!(after(120), Some(Change::Raised), "still against 490, not against 100");
+        assert_eq!(after(342), None);
+        assert_eq!(after(343), Some(Change::Cleared));
+    }
+
+    #[test]
+    fn too_few_rows_are_too_few_from_the_first_look_on() {
+        let mut rule = rule(1, Some(Bound::Rows { least: 1_000 }));
+        let mut after = |rows| rule.observe(&seen(true, Some(Measure::Rows(rows))));
+        assert_eq!(after(999), Some(Change::Raised));
+        assert_eq!(after(1_000), Some(Change::Cleared));
+    }
+
+    #[test]
+    fn a_rule_for_rows_takes_a_share_or_a_least_count() {
+        use firedrill_core::plan::CountedRows;
+        let made = |when: &str| {
+            let text = format!(r#"{{"kind":"rows_missing","check":"rows","failures":{{"is":1,"where":"w"}}{when}}}"#);
+            let rule: AlertRule = serde_json::from_str(&text).unwrap();
+            let probe = ProbeKind::RowCount(CountedRows {
+                component: "database".into(),
+                table: None,
+            });
+            Rule::new("r", &rule, &probe).map(|rule| rule.bound)
+        };
+        let share = r#","when":{"share":{"at_least":"30 %","where":"w"}}"#;
+        let wanted = Bound::Fall {
+            ppm: 300_000,
+            reaching: true,
+        };
+        assert_eq!(made(share), Ok(Some(wanted)));
+        let rows = |figure: &str| made(&format!(r#","when":{{"rows":{{"{figure}":1000,"where":"w"}}}}"#));
+        assert_eq!(rows("below"), Ok(Some(Bound::Rows { least: 1_000 })));
+        assert_eq!(rows("at_most"), Ok(Some(Bound::Rows { least: 1_001 })));
+        assert!(rows("above").is_err());
+        assert!(made("").unwrap_err().contains("needs a threshold"));
+        assert!(
+            made(r#","when":{"duration":{"is":"5 s","where":"w"}}"#)
+                .unwrap_err()
+                .contains("counts rows")
         );
     }
 
