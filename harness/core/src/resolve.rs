@@ -15,6 +15,8 @@ mod criteria;
 mod damage;
 mod doubts;
 mod drill;
+mod expectation;
+mod faults;
 mod limits;
 mod loopholes;
 mod moving;
@@ -25,6 +27,7 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod tiers;
+mod traffic;
 
 pub use altered::{AlteredError, BadSetting, TWIN, resolve_altered};
 pub use limits::{DEFAULT_CHECKS, EFFECT_CHECK};

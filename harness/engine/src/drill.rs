@@ -3,17 +3,24 @@
 //! What runs is held here, so that wherever a drill ends (at its end, by an error, by Ctrl-C) the same teardown takes
 //! it down. Verdicts are no business of the conductor.
 
+mod access;
 mod capacity;
 mod detect;
 mod disrupt;
+mod error;
 mod exam;
+mod final_read;
+mod first_backup;
 mod keep;
 mod own;
 mod pause;
 mod prepare;
+mod questions;
 mod recall;
 mod recover;
 mod steady;
+mod team;
+mod traffic;
 mod validate;
 
 use std::path::PathBuf;
@@ -34,9 +41,10 @@ use crate::fault::Fault;
 use crate::heartbeat::Heartbeat;
 use crate::library::ToolFile;
 use crate::recorder::Recorder;
-use crate::stage::{Stage, StageError};
+use crate::stage::Stage;
 use crate::view::Announce;
 
+pub use error::DrillError;
 pub use exam::Examined;
 pub use pause::{PAUSE_MAX, Stops};
 pub use recall::Recalled;
@@ -65,59 +73,6 @@ pub struct Script {
     pub stops: Stops,
     /// Values of an earlier run in place of fresh choices.
     pub recalled: Option<Recalled>,
-}
-
-/// Why the harness could not play a drill to its end. Not a verdict.
-#[derive(Debug, thiserror::Error)]
-pub enum DrillError {
-    /// The stage could not be set or kept.
-    #[error(transparent)]
-    Stage(#[from] StageError),
-    /// The environment failed.
-    #[error(transparent)]
-    Environment(#[from] firedrill_environment::EnvironmentError),
-    /// The reference backup tool failed while preparing.
-    #[error("the backup that the plan would have taken cannot be taken: {0}")]
-    Backup(#[from] firedrill_backup::Error),
-    /// The load could not run.
-    #[error(transparent)]
-    Load(#[from] firedrill_load::LoadError),
-    /// The monitor could not be set up as the plan writes it.
-    #[error(transparent)]
-    Monitor(#[from] firedrill_respond::MonitorError),
-    /// The procedure cannot be run as it is written.
-    #[error(transparent)]
-    Procedure(#[from] firedrill_respond::ProcedureError),
-    /// A fault could not be injected.
-    #[error(transparent)]
-    Fault(#[from] crate::fault::FaultError),
-    /// Postgres refused the harness.
-    #[error("{what}: {}", firedrill_environment::said(error))]
-    Database {
-        /// What was asked of it.
-        what: String,
-        /// What it said.
-        error: tokio_postgres::Error,
-    },
-    /// The evidence cannot be written.
-    #[error("{0}")]
-    Recorder(String),
-    /// A command of the user's own failed while the drill was being prepared.
-    #[error("{0}")]
-    Own(firedrill_respond::OwnError),
-    /// A command of the user's own says that it cannot run here: no fault of anyone's.
-    #[error("{0}")]
-    CannotRun(String),
-    /// Anything else, in words.
-    #[error("{0}")]
-    Other(String),
-}
-
-impl DrillError {
-    fn database(what: &str) -> impl FnOnce(tokio_postgres::Error) -> DrillError + use<> {
-        let what = what.to_owned();
-        move |error| DrillError::Database { what, error }
-    }
 }
 
 /// The load of a drill, shared with the live view.

@@ -1,5 +1,6 @@
 //! What a step of a procedure does: one file per action, each on what the team has at hand.
 
+mod choice;
 mod fence;
 mod files;
 mod hold;
@@ -11,6 +12,7 @@ mod restore;
 mod salvage;
 mod ship;
 mod start;
+mod takeover;
 mod validate;
 mod wal_target;
 
@@ -212,7 +214,7 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
         Action::Restore { into, target, .. } => {
             need(team.database(into).err());
             need(team.backups().err());
-            need(restore::margin(target).err());
+            need(choice::margin(target).err());
             if let TargetRule::BeforeWal(search) = target {
                 need(team.relation(&search.table).err());
             }

@@ -92,7 +92,8 @@ pub enum ProbeKind {
     Http(String),
     /// Connect to the component's database and run SELECT 1.
     DatabaseConnect(String),
-    /// Share of failed requests that the application reports.
+    /// Share of failed requests among the monitor's own, one to each service at each check, over a window of at least
+    /// three times as many requests as make one failure the share that an alert names.
     ErrorRate,
     /// Age of the newest restorable point.
     BackupAge,

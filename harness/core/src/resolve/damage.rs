@@ -4,7 +4,8 @@ use crate::document::{Mistake, Place};
 use crate::scenario::{ConditionTime, Fault, FaultKind, Service};
 
 use super::drill::Drill;
-use super::soundness::{hurt, service};
+use super::faults::hurt;
+use super::soundness::service;
 
 /// More pages than this is not damage but loss.
 const PAGES_MAX: u32 = 1_000;

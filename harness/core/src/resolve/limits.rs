@@ -104,16 +104,16 @@ pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
                 Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
                 Some(Service::Application(_)) | None => &["application_failing"],
             },
-            // Such pages fit their checksums: what is missing is known to nobody. And WAL is read when it is needed.
+            // Such pages fit their checksums: what is missing is known to nobody. WAL and the control file are read when
+            // a server starts: one that runs goes by what it holds in memory, but for who happens to ask it for them.
             FaultKind::DamagePages {
                 how: PageDamage::Zeroed | PageDamage::Stale,
                 ..
             }
+            | FaultKind::DamageControlFile { .. }
             | FaultKind::DamageWal { .. } => return None,
             FaultKind::DamagePages { .. } => &["data_corruption", "queries_failing", "application_failing"],
-            FaultKind::TruncateRelation { .. }
-            | FaultKind::RemoveRelation { .. }
-            | FaultKind::DamageControlFile { .. } => &[
+            FaultKind::TruncateRelation { .. } | FaultKind::RemoveRelation { .. } => &[
                 "data_corruption",
                 "queries_failing",
                 "application_failing",

@@ -1,24 +1,18 @@
 //! What makes a scenario unsound against its plan: names that lead nowhere, and drills that could not come out otherwise.
 
-use std::collections::BTreeSet;
-
-use crate::document::{Mistake, Place, listed};
+use crate::document::{Mistake, Place};
 use crate::plan::{Duration, unfixed};
-use crate::scenario::{DataHarm, Detector, FaultKind, Scenario, Service, Strike};
+use crate::scenario::{Service, Strike};
 use crate::stamp::{MINUTE, Nanos, SECOND};
-use crate::verdict::Outcome;
 
-use super::drill::{CANARY_MAX, Drill};
-use super::tiers::{RATE_MIN, SAMPLE_SERVICES, own};
-use super::{criteria, damage, limits, loopholes, moving, own as own_commands, steps};
+use super::drill::Drill;
+use super::expectation::expectation;
+use super::faults::faults;
+use super::traffic::load;
+use super::{criteria, limits, loopholes, moving, own as own_commands, steps};
 
 /// No plan clock needs to run faster: a year in five minutes.
 const SCALE_MAX: u32 = 100_000;
-/// Operations per second that one machine could be asked for at all.
-const RATE_MAX: u32 = 1_000_000;
-
-/// The clients' end of a link.
-pub(super) const CLIENTS: &str = "clients";
 
 /// All mistakes of one drill.
 pub(super) fn mistakes(drill: &Drill) -> Vec<Mistake> {
@@ -95,7 +89,7 @@ pub(super) fn service(found: &mut Vec<Mistake>, drill: &Drill, at: Place, name: 
     }
 }
 
-fn kind_of(service: &Service) -> &'static str {
+pub(super) fn kind_of(service: &Service) -> &'static str {
     match service {
         Service::Postgres(_) => "postgres",
         Service::S3(_) => "s3",
@@ -178,105 +172,6 @@ fn services(drill: &Drill, found: &mut Vec<Mistake>) {
     }
 }
 
-fn load(drill: &Drill, found: &mut Vec<Mistake>) {
-    let load = &drill.scenario.load;
-    let at = drill.at("load");
-    service(
-        found,
-        drill,
-        at.then("application"),
-        &load.application,
-        Some("application"),
-    );
-    if load.rates.is_empty() {
-        found.push(Mistake::new(
-            at.then("rates"),
-            "no traffic",
-            "empty",
-            "a drill measures what its clients see: give at least one service a rate, such as `payments: 60`",
-        ));
-    }
-    let with_store = match drill.scenario.services.get(&load.application) {
-        Some(Service::Application(application)) => application.store.is_some(),
-        _ => true,
-    };
-    for (name, rate) in &load.rates {
-        let at = at.then("rates").then(name);
-        if own(name).is_none() {
-            let known = SAMPLE_SERVICES.iter().map(|(name, _)| *name);
-            found.push(Mistake::unknown(at.clone(), "service of the application", name, known));
-        }
-        if *rate > RATE_MAX {
-            found.push(Mistake::new(
-                at.clone(),
-                format!("{rate} operations per second"),
-                "too many",
-                format!("at most {RATE_MAX}"),
-            ));
-        }
-        if name == "files" && !with_store {
-            found.push(Mistake::new(
-                at,
-                "`files` needs an object store, and the application has none",
-                "no store",
-                "give the application a `store`, or take `files` out of the load",
-            ));
-        }
-    }
-    tiers(drill, found);
-    if load.canary == 0 || load.canary > CANARY_MAX {
-        found.push(Mistake::new(
-            at.then("canary"),
-            format!("{} canary writes per second", load.canary),
-            "out of bounds",
-            format!(
-                "between 1 and {CANARY_MAX}; 20 writes per RPO of plan time are wanted, so with a short RPO lower \
-                 `calendar_scale`"
-            ),
-        ));
-    }
-    if let Some(deadline) = load.deadline {
-        positive(found, &at.then("deadline"), deadline);
-    }
-}
-
-fn tiers(drill: &Drill, found: &mut Vec<Mistake>) {
-    let planned: Vec<u8> = drill.plan.tiers.iter().map(|tier| tier.level).collect();
-    for (level, services) in &drill.scenario.tiers {
-        let at = drill.at("load").then("rates");
-        if !planned.is_empty() && !planned.contains(level) {
-            found.push(Mistake::new(
-                Place::of("tiers").then(level),
-                format!("tier {level} ({}) is not in the plan", services.join(", ")),
-                "no such tier",
-                format!(
-                    "the plan has tiers {planned:?}; say which of them each service plays, such as \
-                     `tiers: {{ 1: [payments] }}`"
-                ),
-            ));
-        }
-        let rate: u64 = services
-            .iter()
-            .filter_map(|service| drill.scenario.load.rates.get(service))
-            .map(|rate| u64::from(*rate))
-            .sum();
-        if rate < u64::from(RATE_MIN) {
-            let tier = if planned.is_empty() {
-                "all services together".to_owned()
-            } else {
-                format!("tier {level} ({})", services.join(", "))
-            };
-            let first = services.first().cloned().unwrap_or_default();
-            found.push(Mistake::new(
-                at.then(first),
-                format!("{tier}: {rate} operations per second"),
-                "too few to be judged",
-                format!("a window of 500 ms needs 20 operations: give the tier at least {RATE_MIN} per second"),
-            ));
-        }
-    }
-}
-
 fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
     let backup = &drill.scenario.backup;
     let at = drill.at("backup");
@@ -322,238 +217,6 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
                 "add `base: { every: 1 d }`; the first one is taken before the load starts",
             ));
         }
-    }
-}
-
-fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
-    let at = drill.at("faults");
-    let faults = &drill.scenario.faults;
-    let mut names = BTreeSet::new();
-    let mut striking = None;
-    for (index, fault) in faults.iter().enumerate() {
-        let at = at.then(index);
-        if !names.insert(&fault.name) {
-            found.push(Mistake::new(
-                at.then("name"),
-                format!("a second fault named `{}`", fault.name),
-                "taken",
-                "give each fault a name of its own",
-            ));
-        }
-        if fault.strikes {
-            if let Some(first) = striking {
-                found.push(Mistake::new(
-                    at.then("strikes"),
-                    format!("a second fault strikes; the first is `{first}`"),
-                    "strikes too",
-                    "RTO and RPO count from one instant: leave `strikes: true` on one fault, the others are conditions",
-                ));
-            }
-            striking.get_or_insert(&fault.name);
-        }
-        injected(drill, found, &at.then("inject"), &fault.inject);
-        damage::placed(drill, found, &at, fault);
-        if let Some(Detector::Alerts(kinds)) = &fault.detector
-            && kinds.is_empty()
-        {
-            found.push(Mistake::new(
-                at.then("detector"),
-                "an empty list of alerts",
-                "nothing could notice",
-                "name the kinds of alert, or write `detector: none` if no plan could notice",
-            ));
-        }
-        if let Some(Detector::Alerts(kinds)) = &fault.detector {
-            raised(drill, found, &at.then("detector").then("alerts"), kinds);
-        }
-        if let Some(after) = fault.reported_after {
-            let at = at.then("reported_after");
-            fixed(found, &at, after);
-            if fault.detector != Some(Detector::None) || !fault.strikes {
-                found.push(Mistake::new(
-                    at,
-                    "a person reports what an alert should have told",
-                    "only with `detector: none`",
-                    "write `detector: none` on the fault that strikes, or leave `reported_after` out",
-                ));
-            }
-        }
-    }
-    if striking.is_none() {
-        found.push(Mistake::new(
-            at,
-            "no fault strikes",
-            "none with `strikes: true`",
-            "RTO and RPO count from the fault that strikes: set `strikes: true` on one",
-        ));
-    }
-}
-
-/// Kinds of alert that a scenario waits for must be kinds that the plan can raise.
-fn raised(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kinds: &[String]) {
-    let mut known: Vec<&str> = drill
-        .plan
-        .monitoring
-        .alerts
-        .values()
-        .map(|rule| rule.kind.as_str())
-        .collect();
-    known.sort_unstable();
-    known.dedup();
-    for (index, kind) in kinds.iter().enumerate() {
-        if !known.contains(&kind.as_str()) {
-            found.push(Mistake::new(
-                at.then(index),
-                format!("no alert of the plan is of kind `{kind}`"),
-                "never raised",
-                format!(
-                    "name what its rules raise: {}; or write `detector: none` if no plan could notice",
-                    listed(&known)
-                ),
-            ));
-        }
-    }
-}
-
-fn injected(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind: &FaultKind) {
-    match kind {
-        FaultKind::Kill { service: name } => hurt(drill, found, at.then("kill"), name),
-        FaultKind::Pause { service: name } => hurt(drill, found, at.then("pause"), name),
-        FaultKind::LoseData { service: name } => {
-            hurt(drill, found, at.then("lose_data"), name);
-            if let Some(held) = drill.scenario.services.get(name)
-                && kind_of(held) != "postgres"
-            {
-                // Nothing compares what other services held before and after: a loss there would pass unseen.
-                found.push(Mistake::new(
-                    at.then("lose_data").then("service"),
-                    format!(
-                        "`{name}` is a service of kind `{}`: only loss of a Postgres server's data is judged",
-                        kind_of(held)
-                    ),
-                    "no Postgres server",
-                    "name a service of kind `postgres`, or use `kill`",
-                ));
-            }
-        }
-        FaultKind::Cut { link, .. } => joined(drill, found, at.then("cut").then("link"), link),
-        FaultKind::Delay { link, by } => {
-            let at = at.then("delay");
-            joined(drill, found, at.then("link"), link);
-            positive(found, &at.then("by"), *by);
-        }
-        FaultKind::DamagePages { .. }
-        | FaultKind::TruncateRelation { .. }
-        | FaultKind::RemoveRelation { .. }
-        | FaultKind::DamageControlFile { .. }
-        | FaultKind::DamageWal { .. }
-        | FaultKind::DamageBackup { .. } => damage::mistakes(drill, found, at, kind),
-        FaultKind::Run(fault) => own_commands::fault(drill, found, &at.then("run"), fault),
-        FaultKind::SpoilData {
-            service: name,
-            table,
-            how,
-            share,
-        } => {
-            let at = at.then("spoil_data");
-            service(found, drill, at.then("service"), name, Some("postgres"));
-            hurt(drill, found, at.clone(), name);
-            let loaded = drill.scenario.load.rates.keys().map(String::as_str);
-            if !drill.scenario.load.rates.contains_key(table) {
-                found.push(Mistake::unknown(at.then("table"), "table under load:", table, loaded));
-            }
-            let some = matches!(how, DataHarm::WrongUpdate | DataHarm::Delete | DataHarm::Encrypt);
-            if let Some(share) = share
-                && (!some || share.ppm == 0)
-            {
-                found.push(Mistake::new(
-                    at.then("share"),
-                    if some {
-                        "a share of 0 %".to_owned()
-                    } else {
-                        format!("a share of what `{how:?}` does to the whole table")
-                    },
-                    "hurts nothing, or the whole",
-                    "leave `share` out, or use it with `wrong_update`, `delete` or `encrypt`",
-                ));
-            }
-        }
-        FaultKind::SpoilObjects {
-            service: name, count, ..
-        } => {
-            let at = at.then("spoil_objects");
-            service(found, drill, at.then("service"), name, Some("s3"));
-            let store = match drill.scenario.services.get(&drill.scenario.load.application) {
-                Some(Service::Application(application)) => application.store.as_deref(),
-                _ => None,
-            };
-            if store != Some(name.as_str()) || !drill.scenario.load.rates.contains_key("files") {
-                found.push(Mistake::new(
-                    at.then("service"),
-                    format!("no row of the load points at objects in `{name}`"),
-                    "nothing would miss them",
-                    "name the application's `store`, and give `files` a rate in the load",
-                ));
-            }
-            if !(2..=1000).contains(count) {
-                found.push(Mistake::new(
-                    at.then("count"),
-                    format!("{count} objects"),
-                    "out of bounds",
-                    "between 2 and 1000",
-                ));
-            }
-        }
-    }
-}
-
-pub(super) fn hurt(drill: &Drill, found: &mut Vec<Mistake>, at: Place, name: &str) {
-    let at = at.then("service");
-    service(found, drill, at.clone(), name, None);
-    if let Some(Service::Postgres(held)) = drill.scenario.services.get(name)
-        && held.empty
-    {
-        found.push(Mistake::new(
-            at,
-            format!("nothing runs on `{name}` that could be hurt"),
-            "an empty host",
-            "name a service that runs before the strike",
-        ));
-    }
-}
-
-/// Links that carry something: the application's to its clients, database and store, and the one that backups take.
-fn joined(drill: &Drill, found: &mut Vec<Mistake>, at: Place, link: &[String; 2]) {
-    let name = &drill.scenario.load.application;
-    let Some(Service::Application(application)) = drill.scenario.services.get(name) else {
-        return;
-    };
-    let mut links = vec![(CLIENTS, name.as_str()), (name.as_str(), application.database.as_str())];
-    if let Some(store) = &application.store {
-        links.push((name, store));
-    }
-    let backup = &drill.scenario.backup;
-    if let (Some(database), Some(store)) = (&backup.database, &backup.store) {
-        links.push((database, store));
-    }
-    if !links.iter().any(|(one, other)| *one == link[0] && *other == link[1]) {
-        let known = links
-            .iter()
-            .map(|(one, other)| format!("[{one}, {other}]"))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let turned = links.iter().any(|(one, other)| *one == link[1] && *other == link[0]);
-        let help = if turned {
-            format!("the client's side comes first: write [{}, {}]", link[1], link[0])
-        } else {
-            format!("the links of this drill, client's side first: {known}")
-        };
-        found.push(Mistake::new(
-            at,
-            format!("no link joins `{}` to `{}`", link[0], link[1]),
-            "no such link",
-            help,
-        ));
     }
 }
 
@@ -653,69 +316,5 @@ fn strike(drill: &Drill, found: &mut Vec<Mistake>) {
             }
         }
         Strike::WorstForRpo | Strike::WorstForRto | Strike::Random => {}
-    }
-}
-
-fn expectation(drill: &Drill, found: &mut Vec<Mistake>) {
-    let at = drill.at("expect");
-    let Scenario { expect, .. } = &drill.scenario;
-    let fails = expect.findings.values().any(|outcome| *outcome == Outcome::Fail);
-    let undecided = expect
-        .findings
-        .values()
-        .any(|outcome| *outcome == Outcome::Inconclusive);
-    let contradiction = match expect.exit {
-        0 => fails || undecided,
-        1 => false,
-        3 => fails,
-        _ => {
-            found.push(Mistake::new(
-                at.then("exit"),
-                format!("exit code {}", expect.exit),
-                "no verdict has this",
-                "0: all targets met, 1: one missed, 3: undecided",
-            ));
-            false
-        }
-    };
-    if contradiction {
-        found.push(Mistake::new(
-            at.then("findings"),
-            format!("findings that are worse than exit code {} allows", expect.exit),
-            "contradicts `exit`",
-            "the worst finding decides: fail makes 1, inconclusive makes 3",
-        ));
-    }
-    for id in expect.findings.keys() {
-        let id_at = at.then("findings").then(id);
-        let (root, part) = id.split_once('.').unwrap_or((id, ""));
-        let part = part.split('#').next().unwrap_or("");
-        if (root == "tier" || root == "rpo") && part.is_empty() {
-            found.push(Mistake::new(
-                id_at,
-                format!("`{id}` does not say of what"),
-                "incomplete",
-                "write `rpo.COMPONENT` or `tier.LEVEL`",
-            ));
-        } else if root == "rpo" && limits::rpo(drill, part).is_empty() {
-            let known = drill
-                .components()
-                .into_iter()
-                .filter(|name| !limits::rpo(drill, name).is_empty())
-                .collect::<Vec<_>>();
-            found.push(Mistake::unknown(
-                id_at,
-                "component with an RPO in this drill:",
-                part,
-                known,
-            ));
-        } else if root == "tier"
-            && !part
-                .parse()
-                .is_ok_and(|level| drill.scenario.tiers.contains_key(&level))
-        {
-            let known: Vec<String> = drill.scenario.tiers.keys().map(u8::to_string).collect();
-            found.push(Mistake::unknown(id_at, "tier", part, known.iter().map(String::as_str)));
-        }
     }
 }

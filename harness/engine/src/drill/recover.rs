@@ -10,11 +10,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Drill, DrillError};
 
+/// So many acknowledged operations stand for a service that went on while people took their time.
+const GOES_ON_OPERATIONS: u64 = 40;
+/// The longest wait for them.
+const GOES_ON_MAX: Nanos = SECOND;
+
 impl Drill {
     /// Runs the procedure to its end or deadline; returns when it ended.
     pub(super) async fn recover(&mut self) -> Result<Nanos, DrillError> {
         self.set_rate(1);
         self.look_again().await;
+        self.let_service_go_on().await;
         let team = self
             .team
             .clone()
@@ -35,6 +41,21 @@ impl Drill {
                     }
                 }
             }
+        }
+    }
+
+    /// The time that people took is credited and not slept, but a service that still answered would have gone on through
+    /// it. Some operations at its end are waited for, so that what the recovery keeps of them is seen and not supposed;
+    /// where nothing answers, the wait ends by itself.
+    async fn let_service_go_on(&self) {
+        let acknowledged = || {
+            let live = self.live_now();
+            live.map_or(0, |live| live.tiers.iter().map(|tier| tier.acked).sum::<u64>())
+        };
+        let before = acknowledged();
+        let until = now() + GOES_ON_MAX;
+        while now() < until && acknowledged() < before + GOES_ON_OPERATIONS {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }

@@ -243,6 +243,11 @@ fn a_wrong_update_is_found_in_the_wal_of_postgres_17() {
 }
 
 #[test]
+fn going_back_to_before_a_wrong_update_passes_over_a_damaged_backup() {
+    drill("samia-tarot-failover/wrong-update:newest-backup-damaged");
+}
+
+#[test]
 fn of_a_backup_of_a_damaged_database_the_one_before_it_is_used() {
     drill("samia-tarot-failover/backup-of-corrupt-database");
 }

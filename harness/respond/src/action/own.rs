@@ -14,7 +14,8 @@ use firedrill_core::scenario::OwnStep;
 use firedrill_environment::State;
 use tokio::time::Instant;
 
-use super::restore::{Back, TakenOver, bring_up};
+use super::restore::{Back, bring_up};
+use super::takeover::TakenOver;
 use super::{ActionError, Waiting};
 use crate::clock::{self, instant};
 use crate::database::{self, DatabaseHost, Life};

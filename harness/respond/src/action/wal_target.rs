@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use firedrill_backup::{BackupKind, BackupRecord, RecoveryTarget, WalChange, WalQuery, lsn_text, parse_lsn};
 use firedrill_core::scenario::{BackupRule, WalOperation, WalSearch};
 
-use super::restore::{Choice, newest_whole};
+use super::choice::{Choice, newest_whole};
 use super::{ActionError, Waiting};
 use crate::catalogue::Catalogue;
 use crate::clock;

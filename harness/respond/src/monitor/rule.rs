@@ -1,4 +1,9 @@
 //! An alert rule: so many unhealthy checks in a row raise it, a healthy one clears it. Pure.
+//!
+//! A share is taken over a window of requests, as monitors of real traffic take it: a check asks a handful of paths, and
+//! one slow answer among eight would be 12 %.
+
+use std::collections::VecDeque;
 
 use firedrill_core::plan::{AlertRule, ProbeKind, Threshold, Written};
 use firedrill_core::stamp::Nanos;
@@ -26,7 +31,23 @@ pub(crate) enum Bound {
     Rows { least: u64 },
 }
 
+/// A window of a share holds at least so many times the requests at which one failure alone would reach the share.
+const WINDOW_OF_SINGLES: u32 = 3;
+/// No window holds more requests.
+const WINDOW_MAX: u32 = 1_000;
+
 impl Bound {
+    /// How many requests a share is taken over at least; 0 for what is no share.
+    fn window(self) -> u32 {
+        match self {
+            Bound::Share { ppm, .. } => 1_000_000_u32
+                .div_ceil(ppm.max(1))
+                .saturating_mul(WINDOW_OF_SINGLES)
+                .min(WINDOW_MAX),
+            Bound::Duration { .. } | Bound::Fall { .. } | Bound::Rows { .. } => 0,
+        }
+    }
+
     /// `well` is how many rows there were when the rule last found them well.
     fn is_beyond(self, measure: Option<Measure>, well: Option<u64>) -> bool {
         let over = |found: i128, limit: i128, reaching: bool| found > limit || (reaching && found == limit);
@@ -58,6 +79,8 @@ pub(crate) struct Rule {
     pub(crate) kind: String,
     pub(crate) failures: u32,
     pub(crate) bound: Option<Bound>,
+    /// Failed and asked of the latest checks, the newest last: only as many as the window needs.
+    window: VecDeque<(u32, u32)>,
     /// Rows there were when it last found them well.
     well: Option<u64>,
     in_a_row: u32,
@@ -157,6 +180,7 @@ impl Rule {
             kind: rule.kind.clone(),
             failures,
             bound,
+            window: VecDeque::new(),
             well: None,
             in_a_row,
             timed_out_in_a_row,
@@ -164,9 +188,43 @@ impl Rule {
         })
     }
 
-    /// Whether the rule takes this for healthy.
+    /// Whether the rule takes this for healthy, after what it has seen before.
     pub(crate) fn is_healthy(&self, seen: &Seen) -> bool {
-        seen.healthy && !self.bound.is_some_and(|bound| bound.is_beyond(seen.measure, self.well))
+        let Some(bound) = self.bound else { return seen.healthy };
+        let Some(Measure::Share { failed, of }) = seen.measure else {
+            return seen.healthy && !bound.is_beyond(seen.measure, self.well);
+        };
+        // Nothing failed now: what failed before is over. Everything failed: no window makes that better.
+        if failed == 0 || !seen.healthy {
+            return failed == 0 && seen.healthy;
+        }
+        let (mut all_failed, mut all) = (failed, of);
+        for (failed, of) in &self.window {
+            all_failed = all_failed.saturating_add(*failed);
+            all = all.saturating_add(*of);
+        }
+        // A window that is not full yet counts what it lacks as answered: a few requests prove no share.
+        let share = Measure::Share {
+            failed: all_failed,
+            of: all.max(bound.window()),
+        };
+        !bound.is_beyond(Some(share), self.well)
+    }
+
+    /// Keeps a share for the checks that follow, and no more of them than the window needs beside the next one.
+    fn keep(&mut self, seen: &Seen) {
+        let (Some(bound), Some(Measure::Share { failed, of })) = (self.bound, seen.measure) else {
+            return;
+        };
+        self.window.push_back((failed, of));
+        let mut held: u64 = self.window.iter().map(|(_, of)| u64::from(*of)).sum();
+        // Checks ask the same number of paths each time, so the next one adds what this one did.
+        while held + u64::from(of) > u64::from(bound.window()) || self.window.len() > WINDOW_MAX as usize {
+            let Some((_, oldest)) = self.window.pop_front() else {
+                break;
+            };
+            held -= u64::from(oldest);
+        }
     }
 
     /// Takes one check in.
@@ -174,7 +232,9 @@ impl Rule {
         if seen.mute {
             return None;
         }
-        if self.is_healthy(seen) {
+        let healthy = self.is_healthy(seen);
+        self.keep(seen);
+        if healthy {
             self.in_a_row = 0;
             self.timed_out_in_a_row = 0;
             if let Some(Measure::Rows(rows)) = seen.measure {
@@ -198,189 +258,4 @@ impl Rule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use firedrill_core::stamp::{HOUR, SECOND};
-
-    fn rule(failures: u32, bound: Option<Bound>) -> Rule {
-        Rule {
-            name: "r".into(),
-            kind: "k".into(),
-            failures,
-            bound,
-            well: None,
-            in_a_row: 0,
-            timed_out_in_a_row: 0,
-            raised: false,
-        }
-    }
-
-    fn seen(healthy: bool, measure: Option<Measure>) -> Seen {
-        Seen {
-            healthy,
-            timed_out: false,
-            mute: false,
-            measure,
-            text: String::new(),
-        }
-    }
-
-    fn changes(rule: &mut Rule, pattern: &str) -> String {
-        pattern
-            .chars()
-            .map(|c| match rule.observe(&seen(c == 'h', None)) {
-                Some(Change::Raised) => 'R',
-                Some(Change::Cleared) => 'C',
-                None => '.',
-            })
-            .collect()
-    }
-
-    #[test]
-    fn so_many_in_a_row_raise_once_and_one_healthy_clears() {
-        assert_eq!(changes(&mut rule(3, None), "hhuuhuuuuuhhuuu"), ".......R..C...R");
-        assert_eq!(changes(&mut rule(1, None), "uhuuh"), "RCR.C");
-    }
-
-    #[test]
-    fn a_healthy_system_never_alerts() {
-        assert!(!changes(&mut rule(1, None), &"h".repeat(1000)).contains('R'));
-        assert!(
-            !changes(&mut rule(2, None), &"hu".repeat(1000)).contains('R'),
-            "never two in a row"
-        );
-    }
-
-    #[test]
-    fn thresholds_are_exact() {
-        let share = |failed, of| seen(true, Some(Measure::Share { failed, of }));
-        let above = rule(
-            1,
-            Some(Bound::Share {
-                ppm: 50_000,
-                reaching: false,
-            }),
-        );
-        assert!(above.is_healthy(&share(1, 20)), "5 % is not above 5 %");
-        assert!(!above.is_healthy(&share(2, 20)));
-        let at_least = rule(
-            1,
-            Some(Bound::Share {
-                ppm: 50_000,
-                reaching: true,
-            }),
-        );
-        assert!(!at_least.is_healthy(&share(1, 20)));
-        let old = rule(
-            1,
-            Some(Bound::Duration {
-                nanos: 24 * HOUR,
-                reaching: false,
-            }),
-        );
-        assert!(old.is_healthy(&seen(true, Some(Measure::Age(i128::from(24 * HOUR))))));
-        assert!(!old.is_healthy(&seen(true, Some(Measure::Age(i128::from(24 * HOUR) + 1)))));
-        let slow = rule(
-            1,
-            Some(Bound::Duration {
-                nanos: 3 * SECOND,
-                reaching: false,
-            }),
-        );
-        assert!(slow.is_healthy(&seen(true, Some(Measure::Took(3 * SECOND)))));
-        assert!(!slow.is_healthy(&seen(true, Some(Measure::Took(3 * SECOND + 1)))));
-        assert!(
-            !slow.is_healthy(&seen(false, Some(Measure::Took(1)))),
-            "a failed check is not fast"
-        );
-    }
-
-    #[test]
-    fn rows_that_fall_are_held_against_what_was_last_well() {
-        let mut rule = rule(
-            2,
-            Some(Bound::Fall {
-                ppm: 300_000,
-                reaching: false,
-            }),
-        );
-        let mut after = |rows| rule.observe(&seen(true, Some(Measure::Rows(rows))));
-        // The first look has nothing to be held against; growth and a small fall are well.
-        for rows in [0, 900, 1_000, 700] {
-            assert_eq!(after(rows), None, "{rows}");
-        }
-        // 490 of 700 is a fall by 30 %, which is not above 30 %.
-        assert_eq!(after(490), None);
-        assert_eq!(after(100), None);
-        assert_eq!(after(120), Some(Change::Raised), "still against 490, not against 100");
-        assert_eq!(after(342), None);
-        assert_eq!(after(343), Some(Change::Cleared));
-    }
-
-    #[test]
-    fn too_few_rows_are_too_few_from_the_first_look_on() {
-        let mut rule = rule(1, Some(Bound::Rows { least: 1_000 }));
-        let mut after = |rows| rule.observe(&seen(true, Some(Measure::Rows(rows))));
-        assert_eq!(after(999), Some(Change::Raised));
-        assert_eq!(after(1_000), Some(Change::Cleared));
-    }
-
-    #[test]
-    fn a_rule_for_rows_takes_a_share_or_a_least_count() {
-        use firedrill_core::plan::CountedRows;
-        let made = |when: &str| {
-            let text = format!(r#"{{"kind":"rows_missing","check":"rows","failures":{{"is":1,"where":"w"}}{when}}}"#);
-            let rule: AlertRule = serde_json::from_str(&text).unwrap();
-            let probe = ProbeKind::RowCount(CountedRows {
-                component: "database".into(),
-                table: None,
-            });
-            Rule::new("r", &rule, &probe).map(|rule| rule.bound)
-        };
-        let share = r#","when":{"share":{"at_least":"30 %","where":"w"}}"#;
-        let wanted = Bound::Fall {
-            ppm: 300_000,
-            reaching: true,
-        };
-        assert_eq!(made(share), Ok(Some(wanted)));
-        let rows = |figure: &str| made(&format!(r#","when":{{"rows":{{"{figure}":1000,"where":"w"}}}}"#));
-        assert_eq!(rows("below"), Ok(Some(Bound::Rows { least: 1_000 })));
-        assert_eq!(rows("at_most"), Ok(Some(Bound::Rows { least: 1_001 })));
-        assert!(rows("above").is_err());
-        assert!(made("").unwrap_err().contains("needs a threshold"));
-        assert!(
-            made(r#","when":{"duration":{"is":"5 s","where":"w"}}"#)
-                .unwrap_err()
-                .contains("counts rows")
-        );
-    }
-
-    #[test]
-    fn a_look_that_could_not_be_taken_neither_raises_nor_clears() {
-        let mut rule = rule(2, None);
-        let mute = Seen {
-            mute: true,
-            ..seen(true, None)
-        };
-        assert_eq!(rule.observe(&seen(false, None)), None);
-        assert_eq!(rule.observe(&mute), None);
-        assert_eq!(rule.observe(&seen(false, None)), Some(Change::Raised));
-        assert_eq!(rule.observe(&mute), None);
-        assert_eq!(rule.observe(&seen(true, None)), Some(Change::Cleared));
-    }
-
-    #[test]
-    fn timeouts_are_counted_within_the_row() {
-        let mut rule = rule(3, None);
-        let timed_out = Seen {
-            timed_out: true,
-            ..seen(false, None)
-        };
-        rule.observe(&timed_out);
-        rule.observe(&seen(false, None));
-        rule.observe(&timed_out);
-        assert_eq!(rule.timed_out_in_a_row(), 2);
-        rule.observe(&seen(true, None));
-        assert_eq!(rule.timed_out_in_a_row(), 0);
-    }
-}
+mod tests;
