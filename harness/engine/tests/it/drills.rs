@@ -360,7 +360,7 @@ fn the_worked_example_of_own_tools_holds() {
     example_of(include_str!("../../../../docs/own-tools.md"), folder.path());
     let scenario = folder.path().join("scenario.yaml");
     let runs = folder.path().join("runs");
-    held_to_its_word(&scenario.display().to_string(), &runs);
+    held_to_its_word(&scenario.display().to_string(), &[], &runs);
 }
 
 #[test]
