@@ -68,6 +68,9 @@ pub struct Finding {
     pub limit: Option<Limit>,
     /// What was measured.
     pub achieved: Achieved,
+    /// Nothing is demanded of it: the figure is shown, and counts neither as met nor as missed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shown: bool,
     /// Limit less upper bound, plan nanoseconds; negative when missed; `None` where there is none to give.
     pub margin: Option<Nanos>,
     /// Why, in plain words with the figures.
