@@ -108,6 +108,9 @@ pub struct TierMoments {
     pub impact: Option<Stamp>,
     pub released: Option<Stamp>,
     pub restored: Option<Stamp>,
+    /// It never missed its thresholds: there is nothing that was restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untouched: bool,
 }
 
 /// One phase as measured: from moment to moment.
@@ -122,6 +125,9 @@ pub struct PhaseSpan {
     pub until: Stamp,
     /// Its length in plan time.
     pub plan: Span,
+    /// Its end came before its beginning, so that it has no length: in words, `acknowledged before alerted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_order: Option<String>,
 }
 
 /// What became of one component's data.

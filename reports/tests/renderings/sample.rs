@@ -137,12 +137,14 @@ pub(crate) fn pass() -> Sample {
                 from: after(0, 30),
                 until: after(610, 611),
                 plan: span(34 * SECOND, 38 * SECOND),
+                out_of_order: None,
             },
             PhaseSpan {
                 name: "recover".into(),
                 from: after(640, 640),
                 until: after(8_000, 8_500),
                 plan: span(6 * SECOND, 9 * SECOND),
+                out_of_order: None,
             },
         ],
         quantum: 1_500 * MILLISECOND,
@@ -399,6 +401,7 @@ fn moments() -> Moments {
                 impact: Some(after(0, 500)),
                 released: Some(after(5_316, 5_317)),
                 restored: Some(after(8_000, 8_500)),
+                untouched: false,
             },
         )]
         .into(),

@@ -272,7 +272,9 @@ fn moments(facts: &Facts<'_>, overall: &Restoration, tiers: &[Restoration], conf
         let moments = TierMoments {
             impact: tier.impact(),
             released: service::released(facts, term.level),
-            restored: tier.restored(),
+            // What was never out was not restored.
+            restored: tier.restored().filter(|_| !tier.untouched),
+            untouched: tier.untouched,
         };
         (term.level, moments)
     });

@@ -2,6 +2,7 @@
 
 mod builder;
 mod classification;
+mod course;
 mod criteria;
 mod definitions;
 mod detection;
