@@ -275,6 +275,7 @@ fn story(event: &Event) -> Option<String> {
         Event::Paused { edge: Edge::Ended, .. } => "paused   no longer: the drill goes on".into(),
         Event::EndedAfter { phase } => format!("ending   after {}, as asked", phase.name()),
         Event::Recalled { run, values } => format!("replay   {} recorded values of {run}", values.len()),
+        Event::DataSize { component, bytes } => format!("data     {component}: {} MiB", bytes.div_ceil(1 << 20)),
         Event::Note { text } if !text.starts_with("the strike was planned") => format!("note     {text}"),
         _ => return None,
     })

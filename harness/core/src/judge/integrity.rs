@@ -220,17 +220,19 @@ pub(crate) fn confirmation(
     confirmation
 }
 
-/// How much data the drill had: the most bytes and rows that any check covered.
-pub(crate) fn size(findings: &[Finding]) -> String {
-    let most = |of: fn(&Coverage) -> u64| {
-        findings
-            .iter()
-            .filter_map(|finding| finding.coverage.as_ref().map(of))
-            .max()
-    };
-    match (most(|coverage| coverage.bytes), most(|coverage| coverage.rows)) {
-        (Some(size @ 1..), _) => bytes(size),
-        (_, Some(rows @ 1..)) => count(rows, "row", "rows"),
-        _ => "size unknown".to_owned(),
+/// How much data the drill had: what was measured before the steady state, never the reach of a check.
+pub(crate) fn size(facts: &Facts<'_>) -> String {
+    let mut by_component: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, event) in &facts.events {
+        if let Event::DataSize { component, bytes } = event {
+            by_component.insert(component, *bytes);
+        }
+    }
+    match by_component
+        .values()
+        .fold(0_u64, |sum, bytes| sum.saturating_add(*bytes))
+    {
+        0 => "size unknown".to_owned(),
+        size => bytes(size),
     }
 }

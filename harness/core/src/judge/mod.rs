@@ -144,7 +144,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         scenario: terms.scenario.clone(),
         disaster: terms.disaster.clone(),
         outcome,
-        scope: scope(&facts, outcome, &findings),
+        scope: scope(&facts, outcome),
         spoiled: reasons(spoiled, &findings),
         about_plan,
         phases: course::phases(&facts, &moments),
@@ -314,13 +314,13 @@ fn moments(facts: &Facts<'_>, overall: &Restoration, tiers: &[Restoration], conf
 }
 
 /// Size, tools and human time, in one line.
-fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
+fn scope(facts: &Facts<'_>, outcome: Outcome) -> String {
     let word = match outcome {
         Outcome::Pass => "PASS",
         Outcome::Inconclusive => "INCONCLUSIVE",
         Outcome::Fail => "FAIL",
     };
-    let size = integrity::size(findings);
+    let size = integrity::size(facts);
     let size = if facts.terms.at_drill_size {
         format!("AT DRILL SIZE ({size})")
     } else {

@@ -322,6 +322,13 @@ impl Run {
             (0, incarnation(0)),
             (
                 0,
+                Event::DataSize {
+                    component: "database".to_owned(),
+                    bytes: 12 << 20,
+                },
+            ),
+            (
+                0,
                 Event::Monitor {
                     edge: Edge::Begun,
                     rules: rules.clone(),
