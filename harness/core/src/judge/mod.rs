@@ -90,7 +90,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
 
     let mut about_plan = Vec::new();
     let mut not_covered = terms.not_covered.clone();
-    let mut integrity = integrity::ledger(&facts, &classified.components, &losses);
+    let mut integrity = integrity::ledger(&facts, &classified.components, &losses, &mut not_covered);
     integrity.extend(declared::findings(&facts, &classified, operations, &mut not_covered));
     let (checks, checked) = integrity::checks(&facts);
     integrity.extend(checks);
@@ -134,7 +134,15 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         .parts
         .iter()
         .zip(&losses)
-        .map(|(part, loss)| (part.name.clone(), loss.loss.clone()))
+        .enumerate()
+        .map(|(component, (part, loss))| {
+            let mut loss = loss.loss.clone();
+            loss.pointing = facts.pointing[component].filter(|_| facts.reads[component].is_ok());
+            loss.through_rows = part.domain == crate::terms::Domain::Key
+                && !rpo::is_exercised(&facts, component)
+                && facts.pointing.iter().any(Option::is_some);
+            (part.name.clone(), loss)
+        })
         .collect();
     let verdict = Verdict {
         schema: SCHEMA,

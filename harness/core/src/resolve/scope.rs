@@ -203,6 +203,11 @@ pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
         }
         if !held.contains(name.as_str()) {
             list.push(format!("{} is not part of the drill", title(name, component)));
+        } else if !drill.hits(name) && component.kind == ComponentKind::Objects {
+            list.push(format!(
+                "loss of {} is not judged by an RPO: the plan's disaster does not hit it; a kept row whose object is gone counts all the same",
+                title(name, component)
+            ));
         } else if !drill.hits(name) {
             let title = title(name, component);
             list.push(format!(
