@@ -341,12 +341,16 @@ fn scope(facts: &Facts<'_>, outcome: Outcome) -> String {
     } else {
         "no human time credited".to_owned()
     };
+    let without = match facts.terms.left_out.as_slice() {
+        [] => String::new(),
+        names => format!(", without {}", names.join(", ")),
+    };
     let altered = if course::altered(facts).is_empty() {
         ""
     } else {
         ", altered for this run"
     };
-    format!("{word} {size}, {tool}, {people}{altered}")
+    format!("{word} {size}, {tool}, {people}{without}{altered}")
 }
 
 /// The outage as parts per thousand of what the yearly availability allows; its upper bound, rounded up.

@@ -117,6 +117,9 @@ fn terms() -> Terms {
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
         damage: None,
+        own_fault: false,
+        unexpected_alerts: Vec::new(),
+        left_out: Vec::new(),
         altered: Vec::new(),
     }
 }
