@@ -15,6 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
+use crate::fault::own::PROVED_BY;
+
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Telling {
@@ -207,8 +209,12 @@ fn story(event: &Event) -> Option<String> {
         Event::Fault {
             name,
             edge: FaultEdge::Proved,
+            detail,
             ..
-        } => format!("fault    {name}: proved by the harness's own probe"),
+        } => {
+            let by = detail.get(PROVED_BY).map_or("the harness's own probe", String::as_str);
+            format!("fault    {name}: proved by {by}")
+        }
         Event::Fault {
             name,
             edge: FaultEdge::NotProved,

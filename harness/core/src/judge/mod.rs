@@ -31,6 +31,7 @@ mod soundness;
 mod stalls;
 mod tool;
 mod windows;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -110,6 +111,12 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
     about_plan.extend(terms.about_plan.iter().cloned());
+    let seen = witness::Seen {
+        overall: &overall,
+        tiers: &tiers,
+        losses: &losses,
+    };
+    witness::hold_back(&mut findings, &facts, &seen);
     if !spoiled.is_empty() {
         findings.iter_mut().for_each(spoil);
     }

@@ -14,3 +14,4 @@ mod restoration;
 mod rpo;
 mod rto;
 mod soundness;
+mod witness;
