@@ -2,6 +2,7 @@
 //!
 //! The one idea: the bare server serves BASE_BACKUP, so no client tool of Postgres has to be installed.
 
+use futures::future::BoxFuture;
 use std::time::Duration;
 
 use crate::config::Database;
@@ -52,7 +53,17 @@ impl Repository {
     ///
     /// # Errors
     /// As there.
-    pub async fn base_backup_with(
+    pub fn base_backup_with<'a>(
+        &'a self,
+        database: &'a Database,
+        label: &'a str,
+        options: &'a BaseBackupOptions,
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> BoxFuture<'a, Result<BackupRecord>> {
+        Box::pin(self.take_base(database, label, options, progress))
+    }
+
+    async fn take_base(
         &self,
         database: &Database,
         label: &str,

@@ -9,6 +9,7 @@ mod program;
 use std::path::Path;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio_postgres::Client;
 
 use crate::catalog::value;
@@ -28,7 +29,16 @@ impl Repository {
     ///
     /// # Errors
     /// The server, the program or the store fails; or COPY would lose something that only `pg_dump` carries.
-    pub async fn dump(
+    pub fn dump<'a>(
+        &'a self,
+        database: &'a Database,
+        pg_dump: Option<&'a Path>,
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> BoxFuture<'a, Result<BackupRecord>> {
+        Box::pin(self.take_dump(database, pg_dump, progress))
+    }
+
+    async fn take_dump(
         &self,
         database: &Database,
         pg_dump: Option<&Path>,
@@ -54,7 +64,16 @@ impl Repository {
     ///
     /// # Errors
     /// The backup cannot be trusted, the server or the program fails: the database is as it was then.
-    pub async fn restore_dump(&self, id: &str, database: &Database, pg_restore: Option<&Path>) -> Result<Restored> {
+    pub fn restore_dump<'a>(
+        &'a self,
+        id: &'a str,
+        database: &'a Database,
+        pg_restore: Option<&'a Path>,
+    ) -> BoxFuture<'a, Result<Restored>> {
+        Box::pin(self.lay_out_dump(id, database, pg_restore))
+    }
+
+    async fn lay_out_dump(&self, id: &str, database: &Database, pg_restore: Option<&Path>) -> Result<Restored> {
         let record = self.record(id).await?.of_kind(BackupKind::Dump)?;
         if let Ok(object) = record.object("/dump.copy") {
             let opened = object::open(&self.store, &self.key, object).await?;

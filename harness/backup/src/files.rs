@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use object_store::PutPayload;
 
@@ -30,7 +31,15 @@ impl Repository {
     ///
     /// # Errors
     /// Either store fails, or an object ends early. No record is left then, so no backup.
-    pub async fn files(&self, source: &BucketConfig, progress: &(dyn Fn(u64) + Sync)) -> Result<BackupRecord> {
+    pub fn files<'a>(
+        &'a self,
+        source: &'a BucketConfig,
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> BoxFuture<'a, Result<BackupRecord>> {
+        Box::pin(self.take_files(source, progress))
+    }
+
+    async fn take_files(&self, source: &BucketConfig, progress: &(dyn Fn(u64) + Sync)) -> Result<BackupRecord> {
         let source = Store::open(source)?;
         let mut record = begin(BackupKind::Files, "files");
         record.tool = "objects".into();
@@ -86,7 +95,11 @@ impl Repository {
     ///
     /// # Errors
     /// The backup cannot be trusted or a store fails. Objects that were put by then stay; each of them is whole.
-    pub async fn restore_files(&self, id: &str, target: &BucketConfig) -> Result<Restored> {
+    pub fn restore_files<'a>(&'a self, id: &'a str, target: &'a BucketConfig) -> BoxFuture<'a, Result<Restored>> {
+        Box::pin(self.put_files_back(id, target))
+    }
+
+    async fn put_files_back(&self, id: &str, target: &BucketConfig) -> Result<Restored> {
         let target = Store::open(target)?;
         let record = self.record(id).await?.of_kind(BackupKind::Files)?;
         let object = record.object("/objects")?;

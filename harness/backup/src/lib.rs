@@ -3,6 +3,9 @@
 //! It is for where nothing is installed, and for stores that drills make: it never expires and never deletes. The one
 //! idea: a backup exists once its authenticated record is written, and a restore hands on nothing that has not been
 //! proved whole. `docs/backup-format.md` specifies everything that lies in a repository.
+//!
+//! What takes, reads and restores backups returns boxed futures: the body of an async function is compiled again in every
+//! crate that awaits it, and these are large.
 
 mod base;
 mod catalog;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -79,7 +80,18 @@ impl Repository {
     ///
     /// # Errors
     /// Anything that cannot be trusted or is missing, WAL that the backup needs included: `into` is as it was then.
-    pub async fn restore_base(
+    pub fn restore_base<'a>(
+        &'a self,
+        id: &'a str,
+        into: &'a Path,
+        target: &'a RecoveryTarget,
+        wal_fetch_command: &'a str,
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> BoxFuture<'a, Result<Restored>> {
+        Box::pin(self.lay_out_base(id, into, target, wal_fetch_command, progress))
+    }
+
+    async fn lay_out_base(
         &self,
         id: &str,
         into: &Path,

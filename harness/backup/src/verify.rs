@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -51,7 +52,11 @@ impl Repository {
     /// # Errors
     /// There is no such backup, its record cannot be trusted, or the store does not answer. What is wrong with the
     /// backup itself is in the result.
-    pub async fn verify(&self, id: &str) -> Result<Verification> {
+    pub fn verify<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Verification>> {
+        Box::pin(self.read_through(id))
+    }
+
+    async fn read_through(&self, id: &str) -> Result<Verification> {
         let record = self.record(id).await?;
         let mut found = Verification::default();
         let outcome = match record.kind {

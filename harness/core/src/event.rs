@@ -8,6 +8,7 @@ mod record;
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,8 @@ pub use field::{CheckOutcome, Class, Coverage, DelayKind, Edge, FaultEdge, Phase
 pub use record::{Closing, Record};
 
 /// The facts. Names are the field's; `early`/`late` of the record's stamp say when.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
     /// First record.

@@ -5,6 +5,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,8 @@ use crate::stamp::Nanos;
 use crate::verdict::{Achieved, Outcome, Span, Verdict};
 
 /// A run of the past, as far as figures over many need it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PastRun {
     /// Name of the run directory.
@@ -52,7 +54,8 @@ pub struct PastRun {
 }
 
 /// A finding of a run of the past.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PastFinding {
     /// See [`crate::verdict::Finding::id`].
@@ -115,7 +118,8 @@ impl PastRun {
 }
 
 /// A part of a whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[allow(missing_docs)]
 pub struct Part {
     pub of: u64,
@@ -136,7 +140,8 @@ impl Part {
 }
 
 /// A duration over several runs, by its upper bounds: what was certainly kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Mean {
     /// Runs with a known upper bound.
     pub of: u64,
@@ -170,7 +175,8 @@ impl Mean {
 }
 
 /// Key figures over runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 pub struct Kpis {
     /// Runs that were looked at, twins and altered ones left out.
     pub runs: u64,
@@ -250,7 +256,8 @@ pub fn frequency(rhythm: Rhythm, held: &[Date], since: Date, until: Date) -> Par
 }
 
 /// A run held against the one before it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Trend {
     /// The run before.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod accepted;
 mod backup;
+mod civil;
 mod component;
 mod disaster;
 mod figure;
@@ -25,6 +27,7 @@ mod tree;
 
 pub use accepted::Accepted;
 pub use backup::{BackupKind, BackupPolicy, Generation, Store};
+pub use civil::{CivilDay, TimeOfDay};
 pub use component::{Component, ComponentKind, DataClass, Provider, Tier};
 pub use disaster::{Automation, Decision, Disaster, Impact, Severity};
 pub use figure::{Figure, Written};
@@ -33,13 +36,14 @@ pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold, 
 pub use organisation::{Communication, Contact, Demand, DrillDuty, Escalation, Metric, Role, Template, Untargeted};
 pub use outline::Outlined;
 pub use quantity::{Duration, Share, Unit};
-pub use rhythm::{CivilDay, Nth, Period, Position, Rule, TimeOfDay, Weekday, When};
+pub use rhythm::{Nth, Period, Position, Rule, Weekday, When};
 pub use site::{Site, SitePart};
 pub(crate) use soundness::unfixed;
 pub use step::{Degradation, EmergencyAccess, PlannedAction, PlannedProcedure, PlannedStep, Switched, Takes};
 
 /// A DR plan, as its file says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Its short name.
@@ -158,7 +162,8 @@ pub struct Plan {
 }
 
 /// The document that a plan encodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Document {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,13 +20,14 @@ mod service;
 
 pub use backup::{Backup, Cadence, Wal};
 pub use damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
-pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm};
+pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, ObjectHarm, StepSide};
 pub use own::{CommandLine, OwnCheck, OwnFault, OwnStep, TOOLS_FOLDER};
 pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
 
 /// A drill, as its file says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Its name; the full name is `PLAN/SCENARIO`.
@@ -120,7 +122,8 @@ fn one() -> u32 {
 }
 
 /// The clients' traffic: open loop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Load {
     /// The service that clients talk to.
@@ -155,7 +158,8 @@ fn bulk_default() -> u32 {
 }
 
 /// When the striking fault is injected.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Strike {
     /// Just before the next restorable point is complete.
@@ -170,7 +174,8 @@ pub enum Strike {
 }
 
 /// What differs from the defaults of judging.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Judging {
     /// Stability window, drill time; 5 s.
@@ -194,7 +199,8 @@ pub struct Judging {
 }
 
 /// A demand of the plan without a figure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Criterion {
     /// What is demanded.
@@ -205,7 +211,8 @@ pub struct Criterion {
 }
 
 /// What a run must end with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     /// The exit code.
@@ -216,7 +223,8 @@ pub struct Expectation {
 }
 
 /// A variant of the scenario: whole sections replaced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Twin {
     /// What is different.
@@ -228,7 +236,8 @@ pub struct Twin {
 }
 
 /// The sections that a twin may replace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instead {
     /// See [`Scenario::backup`].

@@ -1,42 +1,22 @@
-//! JSON Schemas of the files that people write and of the verdict that programs read, generated from their types.
+//! JSON Schemas of the files that people write and of the verdict that programs read.
+//!
+//! They lie in `docs/schema`, where editors find them, and are made from the types; the tests make them anew and hold
+//! them against what lies there. Only the tests do: what derives schemas is a fifth of this crate's code, and no program
+//! needs it.
 
-use schemars::JsonSchema;
-
-use crate::plan::Plan;
-use crate::scenario::Scenario;
-use crate::suite::SuiteRun;
-use crate::verdict::Verdict;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod tests;
 
 /// The schema of a plan's file.
-#[must_use]
-pub fn plan_schema() -> String {
-    text::<Plan>()
-}
+pub const PLAN_SCHEMA: &str = include_str!("../../../docs/schema/plan.json");
 
 /// The schema of a scenario's file.
-#[must_use]
-pub fn scenario_schema() -> String {
-    text::<Scenario>()
-}
+pub const SCENARIO_SCHEMA: &str = include_str!("../../../docs/schema/scenario.json");
 
 /// The schema of `verdict.json`.
-#[must_use]
-pub fn verdict_schema() -> String {
-    text::<Verdict>()
-}
+pub const VERDICT_SCHEMA: &str = include_str!("../../../docs/schema/verdict.json");
 
 /// The schema of `suite.json`.
-#[must_use]
-pub fn suite_schema() -> String {
-    text::<SuiteRun>()
-}
-
-fn text<T: JsonSchema>() -> String {
-    let schema = schemars::generate::SchemaSettings::draft07()
-        .into_generator()
-        .into_root_schema_for::<T>();
-    // A schema is a JSON value: printing it cannot fail.
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    text.push('\n');
-    text
-}
+pub const SUITE_SCHEMA: &str = include_str!("../../../docs/schema/suite.json");

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stamp::Nanos;
 
 /// How an achieved figure is held against its limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Comparator {
     /// `<`: reaching the limit misses it.
@@ -21,7 +23,8 @@ pub enum Comparator {
 }
 
 /// Whether a figure stands in the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The plan writes it.
@@ -33,7 +36,8 @@ pub enum Status {
 }
 
 /// Where a figure is from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The section of the plan, or of the scenario, in words.
@@ -43,7 +47,8 @@ pub struct Source {
 }
 
 /// A limit on a duration of plan time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// `<` or `<=`.
@@ -57,7 +62,8 @@ pub struct Limit {
 }
 
 /// When the RTO starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RtoFrom {
     /// The striking fault takes effect.
@@ -70,7 +76,8 @@ pub enum RtoFrom {
 }
 
 /// When the RTO ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RtoUntil {
     /// Service is back for clients and stays.
@@ -81,7 +88,8 @@ pub enum RtoUntil {
 }
 
 /// The RTO of the disaster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RtoTerm {
     /// Each distinct figure the plan gives; every one is judged.
@@ -93,7 +101,8 @@ pub struct RtoTerm {
 }
 
 /// How a component's data is ordered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Domain {
     /// One order over all keys (a database).
@@ -106,7 +115,8 @@ pub enum Domain {
 }
 
 /// What one component of the plan is held to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ComponentTerm {
     /// RPO: each distinct figure; empty when the plan gives none (loss is then shown, not judged).
@@ -118,7 +128,8 @@ pub struct ComponentTerm {
 }
 
 /// What one tier is held to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TierTerm {
     /// The lower, the more urgent.
@@ -132,7 +143,8 @@ pub struct TierTerm {
 }
 
 /// When a 500 ms window of a tier counts as served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Thresholds {
     /// An operation acked later than this after its scheduled start does not count as goodput; p99 must not exceed it. Nanoseconds of drill time, never scaled.
@@ -146,7 +158,8 @@ pub struct Thresholds {
 }
 
 /// Who should notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DetectorTerm {
     /// Alerts of these kinds count as noticing; silent until the deadline fails `detection`.
@@ -161,7 +174,8 @@ pub enum DetectorTerm {
 }
 
 /// A demand that has no figure.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Demanded {
     /// Nothing that services of these tiers acknowledged may be lost.
@@ -174,7 +188,8 @@ pub enum Demanded {
 }
 
 /// One demand without a figure, as it is judged.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CriterionTerm {
     /// What is demanded.
@@ -184,7 +199,8 @@ pub struct CriterionTerm {
 }
 
 /// All that the judge needs to know of plan and scenario. Durations without "drill" in their words are plan time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Terms {
     /// Name of the plan.
@@ -258,7 +274,8 @@ pub struct Terms {
 }
 
 /// Whether WAL carries a damage: what decides which recovery is right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Damage {
     /// It was done by statements: replaying WAL to its end does it again, so recovery must end before it.
@@ -268,7 +285,8 @@ pub enum Damage {
 }
 
 /// One thing of the plan and what played its part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StandIn {
     /// In the plan.

@@ -3,16 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::Request;
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use firedrill_environment::Secret;
+use firedrill_respond::http::{Ask, ask};
 
 /// Longest wait for an answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
-/// More than any status is long.
-const BODY_MAX: usize = 64 * 1024;
 
 /// The part that a drill needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +25,7 @@ pub struct ApplicationStatus {
 /// # Errors
 /// In words, when there is no answer or it cannot be read.
 pub async fn status(address: SocketAddr, token: &str) -> Result<ApplicationStatus, String> {
-    let request = to_operator(Request::get("/admin/status"), token, Bytes::new());
-    let status = answered(address, request)
+    let status = answered(Ask::get(address, "/admin/status"), token)
         .await
         .and_then(|body| {
             serde_json::from_slice::<firedrill_app::wire::Status>(&body).map_err(|error| error.to_string())
@@ -50,53 +44,21 @@ pub async fn status(address: SocketAddr, token: &str) -> Result<ApplicationStatu
 /// # Errors
 /// In words, when there is no answer, or not one of success.
 pub async fn post(address: SocketAddr, token: &str, path: &str, body: &serde_json::Value) -> Result<(), String> {
-    let request = Request::post(path).header("content-type", "application/json");
-    let request = to_operator(request, token, Bytes::from(body.to_string()));
-    answered(address, request)
+    answered(Ask::post(address, path, body), token)
         .await
         .map(drop)
         .map_err(|why| format!("the application does not take {path}: {why}"))
 }
 
-fn to_operator(
-    request: hyper::http::request::Builder,
-    token: &str,
-    body: Bytes,
-) -> Result<Request<Full<Bytes>>, String> {
-    request
-        .header("host", "application")
-        .header("authorization", format!("Bearer {token}"))
-        .body(Full::new(body))
-        .map_err(|error| error.to_string())
-}
-
-/// One request and its answer's body, within the deadline.
-async fn answered(address: SocketAddr, request: Result<Request<Full<Bytes>>, String>) -> Result<Bytes, String> {
-    let request = request?;
-    let asked = async {
-        let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| error.to_string())?;
-        let driver = tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
-        let code = answer.status();
-        let body = Limited::new(answer.into_body(), BODY_MAX)
-            .collect()
-            .await
-            .map_err(|error| error.to_string())?
-            .to_bytes();
-        driver.abort();
-        if !code.is_success() {
-            return Err(format!("status {code}"));
-        }
-        Ok(body)
-    };
-    tokio::time::timeout(ANSWER_MAX, asked)
-        .await
-        .unwrap_or_else(|_| Err("no answer within 2 s".into()))
+/// The body of an answer of success to its operator, within the deadline.
+async fn answered(asked: Ask<'_>, token: &str) -> Result<Vec<u8>, String> {
+    let token = Secret::new(token);
+    match tokio::time::timeout(ANSWER_MAX, ask(asked.with(&token))).await {
+        Ok(Ok((code, body))) if code.is_success() => Ok(body.to_vec()),
+        Ok(Ok((code, _))) => Err(format!("status {code}")),
+        Ok(Err(why)) => Err(why.to_string()),
+        Err(_) => Err("no answer within 2 s".into()),
+    }
 }
 
 /// The port in `host:port/dbname`.

@@ -19,6 +19,7 @@ mod questions;
 mod recall;
 mod recover;
 mod steady;
+mod sync_point;
 mod team;
 mod traffic;
 mod validate;

@@ -4,6 +4,7 @@
 pub mod backup_object;
 pub mod catalogue;
 pub mod data;
+pub mod description;
 pub mod draw;
 pub mod link;
 pub mod objects;

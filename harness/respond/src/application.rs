@@ -11,12 +11,13 @@ use std::time::Duration;
 
 use firedrill_backup::Database;
 use firedrill_core::Stamp;
+use firedrill_environment::Secret;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::clock::{self, Stopwatch};
-use crate::http::{Ask, NoAnswer, Secret, ask};
+use crate::http::{Ask, NoAnswer, ask};
 
 /// One request.
 const REQUEST_MAX: Duration = Duration::from_secs(2);
@@ -94,7 +95,7 @@ impl Application {
         Application {
             name: name.into(),
             address,
-            token: Secret(token),
+            token: Secret::new(token),
             services,
             last_key: AtomicI64::new(0),
             leftovers: Mutex::new(Vec::new()),

@@ -3,9 +3,11 @@
 //! A procedure is checked whole before its first step: a name that the drill does not have must not come to light in the
 //! middle of a recovery.
 
+mod gate;
 mod order;
 mod run;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::action;
 use crate::figure;
 use crate::team::Team;
+
+pub use gate::Gate;
 
 /// Steps of one procedure; more are a mistake.
 const STEPS_MAX: usize = 256;
@@ -43,6 +47,7 @@ pub(crate) struct Ready {
 pub struct Runbook {
     deadline: Duration,
     steps: Vec<Ready>,
+    gate: Option<Arc<dyn Gate>>,
 }
 
 /// How a procedure ended.
@@ -112,24 +117,53 @@ impl Runbook {
             });
         }
         if problems.is_empty() {
-            Ok(Runbook { deadline, steps })
+            Ok(Runbook {
+                deadline,
+                steps,
+                gate: None,
+            })
         } else {
             Err(ProcedureError { problems })
         }
     }
 
+    /// The same, each step passing this gate before its work and after its success.
+    #[must_use]
+    pub fn past(self, gate: Arc<dyn Gate>) -> Runbook {
+        Runbook {
+            gate: Some(gate),
+            ..self
+        }
+    }
+
     /// Runs it to its end, its deadline, or until cancelled; whatever is in work is then ended. Every step ends with an
-    /// event.
-    pub async fn run(&self, team: Arc<Team>, cancel: CancellationToken) -> ProcedureOutcome {
+    /// event. Boxed, so that all that steps do is compiled here and not once more where it is awaited.
+    pub fn run(
+        &self,
+        team: Arc<Team>,
+        cancel: CancellationToken,
+    ) -> Pin<Box<dyn Future<Output = ProcedureOutcome> + Send + '_>> {
+        Box::pin(self.play(team, cancel))
+    }
+
+    async fn play(&self, team: Arc<Team>, cancel: CancellationToken) -> ProcedureOutcome {
         let observer = Arc::clone(&team.observer);
-        run::run(&self.steps, self.deadline, observer, cancel, move |action, waiting| {
-            let team = Arc::clone(&team);
-            async move {
-                action::perform(&team, &action, &waiting)
-                    .await
-                    .map_err(|error| error.to_string())
-            }
-        })
+        let gate = self.gate.clone();
+        run::run(
+            &self.steps,
+            self.deadline,
+            observer,
+            gate,
+            cancel,
+            move |action, waiting| {
+                let team = Arc::clone(&team);
+                async move {
+                    action::perform(&team, &action, &waiting)
+                        .await
+                        .map_err(|error| error.to_string())
+                }
+            },
+        )
         .await
     }
 }

@@ -154,6 +154,20 @@ impl<'a> Facts<'a> {
         latest(ended.map(|(stamp, _)| *stamp))
     }
 
+    /// The procedure ended and told that not every step succeeded.
+    pub(crate) fn procedure_failed(&self) -> bool {
+        let failed = |event: &Event| {
+            matches!(
+                event,
+                Event::Procedure {
+                    edge: Edge::Ended,
+                    succeeded: Some(false)
+                }
+            )
+        };
+        self.events.iter().any(|(_, event)| failed(event))
+    }
+
     /// The monitor was silent and the harness ordered the recovery.
     pub(crate) fn ordered_by_harness(&self) -> Option<Stamp> {
         self.last(|event| matches!(event, Event::OrderedByHarness {}))

@@ -83,10 +83,19 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
 
     let read_back = |tiers: &[usize]| ReadBack::of(&facts, &classified, &losses, tiers);
     let all: Vec<usize> = (0..terms.tiers.len()).collect();
-    let overall = restoration::find(&facts, &windows, &windows.overall(), &read_back(&all));
+    let overall = restoration::find(
+        &facts,
+        &windows,
+        &windows.overall(),
+        &windows.lapsed(),
+        &read_back(&all),
+    );
     let tiers: Vec<Restoration> = all
         .iter()
-        .map(|tier| restoration::find(&facts, &windows, &windows.tiers[*tier].states, &read_back(&[*tier])))
+        .map(|tier| {
+            let own = &windows.tiers[*tier];
+            restoration::find(&facts, &windows, &own.states, &own.lapsed, &read_back(&[*tier]))
+        })
         .collect();
 
     let mut about_plan = Vec::new();

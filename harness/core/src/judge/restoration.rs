@@ -30,6 +30,10 @@ pub(crate) struct Restoration {
     pub(crate) untouched: bool,
     /// Windows begin and reach beyond the strike.
     pub(crate) measured: bool,
+    /// `restored_early` and `restored_late` before service was lost again; the same where it was not.
+    pub(crate) first: (Nanos, Option<Nanos>),
+    /// Service was lost again after a whole stability window of it.
+    pub(crate) relapsed: bool,
 }
 
 impl Restoration {
@@ -154,6 +158,7 @@ pub(crate) fn find(
     facts: &Facts<'_>,
     windows: &Windows,
     states: &[WindowState],
+    lapsed: &[bool],
     read_back: &ReadBack<'_>,
 ) -> Restoration {
     let mut found = Restoration::default();
@@ -205,6 +210,28 @@ pub(crate) fn find(
         let miss = next(states, |state| state != WindowState::Good);
         found.restored_late = stretch.first(states.len(), high, &miss, false, |at| read_back.by(at, true));
         found.untouched = found.impact_early.is_none() && found.restored_late.is_some();
+    }
+    found.first = (found.restored_early, found.restored_late);
+    // A relapse starts over: what counts is the return after the last loss of service.
+    let proved_by = clamp(i128::from(found.restored_early) + i128::from(stability));
+    let last = (windows.index_at(proved_by)..states.len())
+        .rev()
+        .find(|index| lapsed.get(*index).copied().unwrap_or(false));
+    if let (Some(last), false) = (last, found.never) {
+        found.relapsed = true;
+        found.untouched = false;
+        match stretch.first(states.len(), windows.start(last), &bad, true, |_| true) {
+            Some(early) => found.restored_early = early.max(found.restored_early),
+            None => {
+                found.restored_early = end.max(found.restored_early);
+                found.never = true;
+            }
+        }
+        if found.restored_late.is_some() {
+            let miss = next(states, |state| state != WindowState::Good);
+            let from = windows.start(last + 1);
+            found.restored_late = stretch.first(states.len(), from, &miss, false, |at| read_back.by(at, true));
+        }
     }
     found
 }

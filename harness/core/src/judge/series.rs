@@ -1,12 +1,14 @@
 //! What charts are drawn from: each tier's windows and latencies.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::stamp::Nanos;
 
 /// What a window says of the service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowState {
     /// Within all thresholds.
@@ -18,7 +20,8 @@ pub enum WindowState {
 }
 
 /// One window of 500 ms of one tier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WindowPoint {
     /// Start, drill nanoseconds.
@@ -42,7 +45,8 @@ pub struct WindowPoint {
 }
 
 /// Latencies of one tier's acknowledged operations over the whole run, in buckets that double.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Latencies {
     /// Acknowledged operations.
@@ -56,7 +60,8 @@ pub struct Latencies {
 }
 
 /// One tier's course.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TierSeries {
     /// Level of the tier.
@@ -68,7 +73,8 @@ pub struct TierSeries {
 }
 
 /// The courses of all tiers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Series {
     /// By level.

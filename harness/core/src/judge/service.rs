@@ -36,6 +36,8 @@ pub(crate) fn rto(facts: &Facts<'_>, overall: &Restoration, confirmation: &Confi
     };
     let story = if overall.never {
         format!("from {begins}, service was not {ends} when the run ended")
+    } else if overall.relapsed {
+        format!("from {begins} to {ends}, after service was lost again")
     } else {
         format!("from {begins} to {ends}")
     };
@@ -188,11 +190,12 @@ pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration]) -> Option<Finding>
         };
         for (other, restoration) in urgent {
             let outcome =
-                if restoration.untouched || restoration.restored_late.is_some_and(|late| late <= released.early) {
+                // A relapse after the release is not the release's doing.
+                if restoration.untouched || restoration.first.1.is_some_and(|late| late <= released.early) {
                     Outcome::Pass
                 } else if restoration.measured
                     && restoration.impact_late.is_some()
-                    && restoration.restored_early > released.late
+                    && restoration.first.0 > released.late
                 {
                     Outcome::Fail
                 } else {
@@ -204,7 +207,7 @@ pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration]) -> Option<Finding>
                 Outcome::Fail => because.push(format!(
                     "tier {} was released {} of drill time before tier {} was restored",
                     term.level,
-                    words(i128::from(restoration.restored_early) - i128::from(released.late)),
+                    words(i128::from(restoration.first.0) - i128::from(released.late)),
                     other.level
                 )),
                 Outcome::Inconclusive => because.push(format!(
@@ -261,6 +264,13 @@ pub(crate) fn recovery(facts: &Facts<'_>, overall: &Restoration) -> Finding {
         return make(Outcome::Inconclusive, Achieved::Nothing, why.to_owned());
     }
     if overall.restored_late.is_some_and(|late| late <= due.early) {
+        if facts.procedure_failed() {
+            return make(
+                Outcome::Inconclusive,
+                Achieved::Nothing,
+                format!("service was restored {phrase}, but a step of the procedure did not succeed"),
+            );
+        }
         return make(
             Outcome::Pass,
             Achieved::Holds(true),
@@ -268,11 +278,12 @@ pub(crate) fn recovery(facts: &Facts<'_>, overall: &Restoration) -> Finding {
         );
     }
     if overall.restored_early > due.late || (overall.never && overall.restored_early == due.late) {
-        return make(
-            Outcome::Fail,
-            Achieved::Holds(false),
-            format!("service was not restored {phrase}"),
-        );
+        let why = if overall.relapsed {
+            "service came back and was lost again: it was not restored for good"
+        } else {
+            "service was not restored"
+        };
+        return make(Outcome::Fail, Achieved::Holds(false), format!("{why} {phrase}"));
     }
     let because = format!("whether service was restored {phrase} is open");
     make(Outcome::Inconclusive, Achieved::Nothing, because)

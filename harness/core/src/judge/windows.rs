@@ -1,23 +1,31 @@
 //! The run of each tier in windows of 500 ms: what was scheduled, what came back in time, and what that says.
 //!
 //! A window speaks only where it has at least 20 samples and the harness was awake; otherwise it is unknown, and each
-//! bound reads it against itself.
+//! bound reads it against itself. What rests on one or two operations is judged with the windows around it.
+
+mod cell;
 
 use crate::event::{Event, Phase, Role};
-use crate::ledger::{Operation, OperationKind, OperationOutcome, flag};
+use crate::ledger::{Operation, OperationOutcome};
 use crate::stamp::{MILLISECOND, Nanos};
 use crate::terms::TierTerm;
 
 use super::bounds::clamp;
 use super::classify::Classified;
 use super::facts::Facts;
-use super::key::Fate;
 use super::series::{Latencies, Series, TierSeries, WindowPoint, WindowState};
+use cell::{Cell, Miss, Steady};
 
 /// Length of a window, drill nanoseconds.
 pub(crate) const WINDOW: Nanos = 500 * MILLISECOND;
 /// Fewer samples say nothing.
 const SAMPLES_MIN: u32 = 20;
+/// A service of fewer operations than this, all windows around taken together, says nothing by itself.
+const FEWEST: u32 = 5;
+/// So many operations of the windows around one are taken together.
+const AROUND: u32 = 200;
+/// And no window further away than this: 10 s.
+const REACH: usize = 20;
 /// Windows of all tiers together; beyond this (some 28 hours of four tiers) a run is not judged.
 const WINDOWS_MAX: i128 = 800_000;
 
@@ -43,20 +51,18 @@ pub(crate) struct TierWindows {
     /// Known windows of the steady state, and how many of them missed the plan's own thresholds.
     pub(crate) steady: u64,
     pub(crate) steady_bad: u64,
+    /// Windows in which service was certainly gone for more than a moment.
+    pub(crate) lapsed: Vec<bool>,
+    known: Vec<bool>,
+    share: Steady,
 }
 
+/// Operations of one service in one window.
 #[derive(Clone, Copy, Debug, Default)]
-struct Cell {
+struct Few {
     scheduled: u32,
-    good: u32,
-    /// Good if a queued entry that nobody verified was kept.
-    doubtful: u32,
-    errors: u32,
-    acked: u32,
-    degraded: bool,
-    p50: Nanos,
-    p99: Nanos,
-    max: Nanos,
+    /// Not acknowledged, or later than the threshold.
+    bad: u32,
 }
 
 impl Windows {
@@ -97,6 +103,7 @@ impl Windows {
                 cells[cell].take(operation, &facts.terms.tiers[tier], classified.fate(index));
             }
         }
+        let services = windows.services(facts, classified, operations, place);
         let mut histograms = vec![Latencies::default(); facts.terms.tiers.len()];
         rank(&mut cells, operations, place, &mut histograms);
         for (tier, latencies) in histograms.into_iter().enumerate() {
@@ -109,10 +116,69 @@ impl Windows {
         }
         let blind = windows.blind(facts);
         let steady = windows.steady(facts);
-        for (tier, term) in windows.tiers.iter_mut().zip(&facts.terms.tiers) {
+        let length = usize::try_from(facts.terms.stability.max(0) / WINDOW).unwrap_or(usize::MAX);
+        for ((tier, term), services) in windows.tiers.iter_mut().zip(&facts.terms.tiers).zip(&services) {
             tier.judge(term, &blind, steady);
+            tier.look_at_services(services);
+            tier.lapsed = tier.lapses(term, length.min(windows.count));
         }
         windows
+    }
+
+    /// By tier, for each of its services where it has several: its operations in each window.
+    fn services(
+        &self,
+        facts: &Facts<'_>,
+        classified: &Classified,
+        operations: &[Operation],
+        place: impl Fn(&Operation) -> Option<(usize, usize)>,
+    ) -> Vec<Vec<Vec<Few>>> {
+        let mut of: Vec<Option<(usize, usize)>> = vec![None; facts.ground.slots.len()];
+        let mut services: Vec<Vec<Vec<Few>>> = vec![Vec::new(); facts.terms.tiers.len()];
+        for (level, own) in facts.terms.tiers.iter().zip(0..) {
+            let slots = facts.ground.slots.iter().enumerate();
+            let slots: Vec<usize> = slots
+                .filter(|(_, slot)| {
+                    slot.as_ref()
+                        .is_some_and(|slot| slot.role == Role::Workload && slot.tier == Some(level.level))
+                })
+                .map(|(index, _)| index)
+                .collect();
+            if slots.len() < 2 {
+                continue;
+            }
+            for (index, slot) in slots.into_iter().enumerate() {
+                of[slot] = Some((own, index));
+                services[own].push(vec![Few::default(); self.count]);
+            }
+        }
+        if services.iter().all(Vec::is_empty) {
+            return services;
+        }
+        for (index, operation) in operations.iter().enumerate() {
+            let Some((tier, service)) = of.get(usize::from(operation.class)).copied().flatten() else {
+                continue;
+            };
+            let Some((_, cell)) = place(operation) else { continue };
+            let few = &mut services[tier][service][cell - tier * self.count];
+            let slow = latency(operation) > facts.terms.tiers[tier].thresholds.response;
+            few.scheduled = few.scheduled.saturating_add(1);
+            few.bad = few
+                .bad
+                .saturating_add(u32::from(slow || cell::is_error(operation, classified.fate(index))));
+        }
+        services
+    }
+
+    /// Where any tier's service was certainly gone for more than a moment.
+    pub(crate) fn lapsed(&self) -> Vec<bool> {
+        (0..self.count)
+            .map(|index| {
+                self.tiers
+                    .iter()
+                    .any(|tier| tier.lapsed.get(index).copied().unwrap_or(false))
+            })
+            .collect()
     }
 
     /// Start of a window, which may be the one after the last.
@@ -226,79 +292,111 @@ impl Windows {
     }
 }
 
-impl Cell {
-    fn take(&mut self, operation: &Operation, term: &TierTerm, fate: Fate) {
-        self.scheduled = self.scheduled.saturating_add(1);
-        if operation.outcome != OperationOutcome::Acked {
-            self.errors = self.errors.saturating_add(1);
-            return;
+impl TierWindows {
+    fn judge(&mut self, term: &TierTerm, blind: &[bool], steady: (usize, usize)) {
+        let known: Vec<bool> = self
+            .cells
+            .iter()
+            .zip(blind)
+            .map(|(cell, blind)| !blind && cell.scheduled >= SAMPLES_MIN)
+            .collect();
+        let mut share = Steady::default();
+        for index in (steady.0..steady.1.min(self.cells.len())).filter(|index| known[*index]) {
+            let cell = &self.cells[index];
+            share.good += u128::from(cell.good);
+            share.scheduled += u128::from(cell.scheduled);
+            self.steady += 1;
+            let state = cell.state(term, None, || around(&self.cells, &known, index));
+            self.steady_bad += u64::from(state == WindowState::Bad);
         }
-        let queued = operation.flags & flag::QUEUED != 0;
-        if queued && operation.kind != OperationKind::Read && fate == Fate::Lost {
-            // A queue that lost its entry served nobody.
-            self.errors = self.errors.saturating_add(1);
-            return;
-        }
-        self.acked = self.acked.saturating_add(1);
-        if operation.flags & flag::DEGRADED != 0 && !queued {
-            self.degraded = true;
-            return;
-        }
-        if latency(operation) > term.thresholds.response {
-            return;
-        }
-        if queued && operation.kind != OperationKind::Read && !matches!(fate, Fate::Kept | Fate::Presumed) {
-            self.doubtful = self.doubtful.saturating_add(1);
-        } else {
-            self.good = self.good.saturating_add(1);
+        self.states = (0..self.cells.len())
+            .map(|index| {
+                if !known[index] || share.scheduled == 0 {
+                    return WindowState::Unknown;
+                }
+                self.cells[index].state(term, Some(share), || around(&self.cells, &known, index))
+            })
+            .collect();
+        self.known = known;
+        self.share = share;
+    }
+
+    /// What hides in the tier's sum: a service of few clients that answers none of them.
+    fn look_at_services(&mut self, services: &[Vec<Few>]) {
+        for windows in services {
+            for index in 0..windows.len().min(self.states.len()) {
+                if !self.known[index] || windows[index].bad == 0 {
+                    continue;
+                }
+                let pool = pool(&self.known, index, |at, sum: &mut Few| {
+                    sum.scheduled += windows[at].scheduled;
+                    sum.bad += windows[at].bad;
+                    sum.scheduled >= SAMPLES_MIN
+                });
+                if pool.scheduled < FEWEST {
+                    continue;
+                }
+                if pool.bad * 2 >= pool.scheduled {
+                    self.states[index] = WindowState::Bad;
+                } else if pool.bad * 5 >= pool.scheduled && self.states[index] == WindowState::Good {
+                    self.states[index] = WindowState::Unknown;
+                }
+            }
         }
     }
 
-    /// Whether the plan's thresholds are met, with the doubtful counted as asked.
-    fn within(&self, term: &TierTerm, doubtful_good: bool) -> bool {
-        let doubtful = if doubtful_good { 0 } else { u64::from(self.doubtful) };
-        let errors = u64::from(self.errors) + doubtful;
-        errors * 1_000_000 <= u64::from(term.thresholds.errors_ppm) * u64::from(self.scheduled)
-            && self.p99 <= term.thresholds.response
-            && !self.degraded
+    /// Windows that certainly miss, within a stretch of `length` of them that taken together clearly misses: not the
+    /// noise of one window, but service that is gone again.
+    fn lapses(&self, term: &TierTerm, length: usize) -> Vec<bool> {
+        let length = length.max(1);
+        let mut lapsed = vec![false; self.states.len()];
+        for start in 0..self.states.len().saturating_sub(length - 1) {
+            let span = start..start + length;
+            if !span
+                .clone()
+                .any(|index| self.states[index] == WindowState::Bad && !lapsed[index])
+            {
+                continue;
+            }
+            let mut sum = Cell::default();
+            for index in span.clone().filter(|index| self.known[*index]) {
+                sum.join(&self.cells[index]);
+            }
+            let bad = span
+                .clone()
+                .filter(|index| self.states[*index] == WindowState::Bad)
+                .count();
+            // Half of them bad stands for a service that hides in the tier's sum.
+            if sum.misses(term, true, Some(self.share)) == Miss::Clearly || bad * 2 > length {
+                for index in span.filter(|index| self.states[*index] == WindowState::Bad) {
+                    lapsed[index] = true;
+                }
+            }
+        }
+        lapsed
     }
 }
 
-impl TierWindows {
-    fn judge(&mut self, term: &TierTerm, blind: &[bool], steady: (usize, usize)) {
-        let known = |index: usize, cell: &Cell| !blind[index] && cell.scheduled >= SAMPLES_MIN;
-        let (mut good, mut scheduled) = (0_u128, 0_u128);
-        for (index, cell) in self.cells.iter().enumerate().take(steady.1).skip(steady.0) {
-            if known(index, cell) {
-                self.steady += 1;
-                self.steady_bad += u64::from(!cell.within(term, true));
-                good += u128::from(cell.good);
-                scheduled += u128::from(cell.scheduled);
+/// The windows about one, the nearest first, taken together until they hold enough to tell 1 % from 4 %.
+fn around(cells: &[Cell], known: &[bool], index: usize) -> Cell {
+    pool(known, index, |at, sum: &mut Cell| {
+        sum.join(&cells[at]);
+        sum.scheduled >= AROUND
+    })
+}
+
+/// Takes in known windows, from one outwards to both sides, until `add` has enough or they are `REACH` away.
+fn pool<T: Default>(known: &[bool], index: usize, add: impl Fn(usize, &mut T) -> bool) -> T {
+    let mut sum = T::default();
+    for distance in 0..REACH {
+        let sides = [index.checked_sub(distance), (distance > 0).then_some(index + distance)];
+        for at in sides.into_iter().flatten() {
+            if known.get(at).copied().unwrap_or(false) && add(at, &mut sum) {
+                return sum;
             }
         }
-        self.states = self
-            .cells
-            .iter()
-            .enumerate()
-            .map(|(index, cell)| {
-                if !known(index, cell) {
-                    return WindowState::Unknown;
-                }
-                // At least 95 % of the share that came back in time while the state was steady.
-                let enough = |count: u64| u128::from(count) * scheduled * 100 >= 95 * good * u128::from(cell.scheduled);
-                let most = u64::from(cell.good) + u64::from(cell.doubtful);
-                if scheduled == 0 {
-                    WindowState::Unknown
-                } else if cell.within(term, false) && enough(u64::from(cell.good)) {
-                    WindowState::Good
-                } else if cell.within(term, true) && enough(most) {
-                    WindowState::Unknown
-                } else {
-                    WindowState::Bad
-                }
-            })
-            .collect();
     }
+    sum
 }
 
 /// Latency from the scheduled start.

@@ -1,12 +1,14 @@
 //! What a company knows is wrong with its plan and lives with, for now.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::CivilDay;
 
 /// A finding of `firedrill plan lint` that the plan accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Accepted {
     /// The rule, such as `backup-rarer-than-rpo`.

@@ -1,12 +1,14 @@
 //! What is backed up: how often, where to, how long it is kept, how it is known to be good.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Count, Duration, Figure, PlannedAction, TimeOfDay};
 
 /// A backup policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BackupPolicy {
     /// Names of components.
@@ -73,7 +75,8 @@ pub struct BackupPolicy {
 }
 
 /// What kind of backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BackupKind {
     /// SQL or rows, read out of a running database.
@@ -95,7 +98,8 @@ pub enum BackupKind {
 }
 
 /// Backups of one age.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Generation {
     /// In the plan's word: `daily`, `deleted files`.
@@ -105,7 +109,8 @@ pub struct Generation {
 }
 
 /// A place where backups are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// Who runs it: a name of `providers`.

@@ -1,5 +1,6 @@
 //! What a plan prepares for: disasters, how they are told apart, and what they cost.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,8 @@ use super::{Duration, Figure, PlannedStep};
 use crate::terms::{RtoFrom, RtoUntil};
 
 /// A disaster.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Disaster {
     /// For people.
@@ -80,7 +82,8 @@ pub struct Disaster {
 }
 
 /// Whether people take part in a recovery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Automation {
@@ -91,7 +94,8 @@ pub enum Automation {
 }
 
 /// What an outage costs beside time and data.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Impact {
     /// What suffers: `reputation`.
@@ -108,7 +112,8 @@ pub struct Impact {
 }
 
 /// A class of incidents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Severity {
     /// Its name: `P1`.
@@ -124,7 +129,8 @@ pub struct Severity {
 }
 
 /// One row of the decision matrix: what is found, and what is done then.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// Conditions that must all hold.

@@ -1,12 +1,14 @@
 //! People and duties of a plan: what a drill does not judge by itself but a plan holds.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CivilDay, Count, Duration, Figure, PlannedAction, PlannedStep, Share, TimeOfDay, When};
 
 /// A level of escalation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Escalation {
@@ -30,7 +32,8 @@ pub struct Escalation {
 }
 
 /// A drill, or a review of the plan, that the plan demands. What its text leaves open stays unset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct DrillDuty {
@@ -85,7 +88,8 @@ pub struct DrillDuty {
 }
 
 /// A role of the incident team; persons are never named.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Role {
@@ -104,7 +108,8 @@ pub struct Role {
 }
 
 /// Who is told, by which means, how soon.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Communication {
@@ -130,7 +135,8 @@ pub struct Communication {
 }
 
 /// A message that is prepared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// The plan's name for it.
@@ -160,7 +166,8 @@ pub struct Template {
 
 /// How a role is reached. Persons and addresses stay in the document; of a telephone number the last digits are kept,
 /// so that one number for two roles, or two for one role, can be seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Contact {
     /// The role.
@@ -183,7 +190,8 @@ pub struct Contact {
 }
 
 /// Something the plan demands without a figure: security, privacy, audit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs)]
 pub struct Demand {
@@ -210,7 +218,8 @@ pub struct Demand {
 }
 
 /// A key figure by which the plan measures itself over many incidents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Metric {
@@ -222,7 +231,8 @@ pub enum Metric {
 }
 
 /// A key figure without a target.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Untargeted {
     /// From when to when, or of what, where the plan says.

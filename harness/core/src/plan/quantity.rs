@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +132,7 @@ impl From<Duration> for String {
     }
 }
 
+#[cfg(test)]
 impl JsonSchema for Duration {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Duration".into()
@@ -203,6 +205,7 @@ impl From<Share> for String {
     }
 }
 
+#[cfg(test)]
 impl JsonSchema for Share {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Share".into()

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Duration, Figure};
 
 /// A step as the plan has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedStep {
     /// What is done.
@@ -52,7 +54,8 @@ impl PlannedStep {
 }
 
 /// A part of a step, or a command that the plan keeps ready.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedAction {
     /// What is done.
@@ -66,7 +69,8 @@ pub struct PlannedAction {
 }
 
 /// A procedure that belongs to no disaster in particular.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PlannedProcedure {
     /// For people.
@@ -82,7 +86,8 @@ pub struct PlannedProcedure {
 }
 
 /// Something that is switched so that the rest goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Degradation {
     /// The flag or mode: `read_only_mode`.
@@ -107,7 +112,8 @@ pub struct Degradation {
 }
 
 /// Which way a flag goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Switched {
@@ -116,7 +122,8 @@ pub enum Switched {
 }
 
 /// Access that is granted in an emergency only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EmergencyAccess {
     /// What is done: grant, revoke, go over.
@@ -192,6 +199,7 @@ impl From<Takes> for String {
     }
 }
 
+#[cfg(test)]
 impl JsonSchema for Takes {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Takes".into()

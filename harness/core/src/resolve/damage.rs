@@ -79,6 +79,13 @@ pub(super) fn placed(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, fault:
             "leave `when` out, or take `strikes: true` off",
         ));
     }
+    if let ConditionTime::AtStep { name, .. } = &fault.when {
+        let steps = drill.scenario.procedure.steps.iter().map(|step| step.name.as_str());
+        if !steps.clone().any(|step| step == name) {
+            let at = at.then("when").then("at_step").then("name");
+            found.push(Mistake::unknown(at, "step of the procedure", name, steps));
+        }
+    }
     let of_files = !matches!(
         fault.inject,
         FaultKind::SpoilData { .. } | FaultKind::SpoilObjects { .. }

@@ -777,6 +777,14 @@ fn damage_of_files_stands_where_it_can_be_judged() {
     let drawn = mistakes_against(FAILOVER, &late);
     assert!(drawn.contains("has no effect"), "{drawn}");
 
+    let nowhere = with(
+        NEWEST,
+        "    when: before_strike\n",
+        "    when: { at_step: { name: restor, side: before } }\n",
+    );
+    let drawn = mistakes_against(TAROT, &nowhere);
+    assert!(drawn.contains("restor") && drawn.contains("restore"), "{drawn}");
+
     let unheard = with(
         CORRUPTION,
         "monitor_without: [soundness]",

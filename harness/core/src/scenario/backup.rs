@@ -1,5 +1,6 @@
 //! The backups that run while a drill does, sabotage of them included.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,8 @@ use crate::plan::Duration;
 use super::CommandLine;
 
 /// The backups that run while the drill does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Backup {
     /// The Postgres service that is backed up.
@@ -41,7 +43,8 @@ pub struct Backup {
 }
 
 /// How often, in plan time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cadence {
     /// Interval.
@@ -55,7 +58,8 @@ pub struct Cadence {
 }
 
 /// WAL shipping.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Wal {
     /// archive_timeout in plan time; where plan and scenario are silent: RPO/5, marked assumed.

@@ -1,10 +1,12 @@
 //! What can be done to the files of a running server, and to what lies in a backup store.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a page is damaged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PageDamage {
     /// One bit of what the page holds is turned over.
@@ -20,7 +22,8 @@ pub enum PageDamage {
 }
 
 /// What is done to a segment of the WAL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WalDamage {
     /// Bytes of it are turned over.
@@ -30,7 +33,8 @@ pub enum WalDamage {
 }
 
 /// What is done to an object of a backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectDamage {
     /// One bit of it is turned over.
@@ -42,7 +46,8 @@ pub enum ObjectDamage {
 }
 
 /// Which kind of backup is hurt; always the newest one that is complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum HurtBackup {
     /// A base backup.

@@ -1,5 +1,6 @@
 //! What breaks, and who should notice.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +11,13 @@ use crate::terms::Damage;
 use super::OwnFault;
 
 /// Something that breaks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// Its name in the history.
     pub name: String,
-    /// The one that strikes; the others are conditions, injected before it.
+    /// The one that strikes; the others are conditions.
     #[serde(default)]
     pub strikes: bool,
     /// What it does.
@@ -32,18 +34,47 @@ pub struct Fault {
 }
 
 /// When a condition is injected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ConditionTime {
     /// Before the steady state begins: it holds all the while.
     #[default]
     Prepare,
     /// About a second before the strike: it finds what the steady state has made, such as the newest backup.
     BeforeStrike,
+    /// While the procedure is at work: a step waits until it is injected and proved. A step that never comes to that makes
+    /// the run inconclusive.
+    AtStep {
+        /// The step's name.
+        name: String,
+        /// Before its work, or when it has succeeded.
+        side: StepSide,
+    },
+}
+
+/// A side of a step's work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum StepSide {
+    Before,
+    After,
+}
+
+impl std::fmt::Display for StepSide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            StepSide::Before => "before",
+            StepSide::After => "after",
+        })
+    }
 }
 
 /// Who should notice; the fault's own default where the scenario says nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Detector {
     /// No plan could.
@@ -53,7 +84,8 @@ pub enum Detector {
 }
 
 /// The built-in faults, and your own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FaultKind {
     /// kill -9 of the service's main process.
@@ -207,7 +239,8 @@ impl FaultKind {
 }
 
 /// What is done to rows or tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DataHarm {
     /// UPDATE that overwrites what rows say.
@@ -227,7 +260,8 @@ pub enum DataHarm {
 }
 
 /// What is done to objects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ObjectHarm {
     /// A byte of each is another.
@@ -241,7 +275,8 @@ pub enum ObjectHarm {
 }
 
 /// How a cut link looks to its clients.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CutManner {
     /// Connections are refused and open ones reset.

@@ -4,6 +4,7 @@
 //! beside the scenario; any other is found on the machine. `docs/own-tools.md` says what commands are told and what
 //! they may answer.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,8 @@ pub const TOOLS_FOLDER: &str = "tools";
 pub type CommandLine = Vec<String>;
 
 /// A step of the procedure that is the team's own command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnStep {
     /// Program and arguments.
@@ -36,7 +38,8 @@ pub struct OwnStep {
 }
 
 /// A fault that is the user's own command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnFault {
     /// The Postgres service that it hurts, and on whose host it runs.
@@ -54,7 +57,8 @@ pub struct OwnFault {
 }
 
 /// A check of the recovered database that is the user's own command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnCheck {
     /// Program and arguments.

@@ -1,5 +1,6 @@
 //! The recovery as data: steps with dependencies and deadlines.
 
+#[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,8 @@ use crate::plan::Duration;
 use super::OwnStep;
 
 /// The recovery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Procedure {
     /// Deadline of the whole, drill time.
@@ -18,7 +20,8 @@ pub struct Procedure {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Unique in the procedure.
@@ -35,7 +38,8 @@ pub struct Step {
 }
 
 /// The built-in actions, and your own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
     /// Hold tiers back from traffic.
@@ -126,7 +130,8 @@ impl Action {
 }
 
 /// What a restore is made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RestoreFrom {
     /// Base backup and WAL.
@@ -136,7 +141,8 @@ pub enum RestoreFrom {
 }
 
 /// Which backup a restore is made from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum BackupRule {
     /// The newest that is complete, unseen.
@@ -147,7 +153,8 @@ pub enum BackupRule {
 }
 
 /// The rule that chooses the recovery target; recorded with its inputs before the restore starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TargetRule {
     /// As far as the archive (or the last backup) goes.
@@ -160,7 +167,8 @@ pub enum TargetRule {
 }
 
 /// What a transaction that did damage looks like in WAL. The first one that fits is taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WalSearch {
     /// The table it hit.
@@ -178,7 +186,8 @@ fn rows_default() -> u32 {
 }
 
 /// What a transaction did to a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WalOperation {
     /// Rows were deleted.
@@ -192,7 +201,8 @@ pub enum WalOperation {
 }
 
 /// How the application reaches a database.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
     /// The usual link.

@@ -17,6 +17,7 @@ use super::run::{choice, telling};
 use crate::cli::{Cli, PostgresArguments};
 use crate::drill::{Examined, Stops};
 use crate::fault::catalogue::{self, Entry, Healing, Sample};
+use crate::fault::description::descriptions;
 use crate::performance::{conclude, perform};
 use crate::rehearsal::{Rehearsal, find_postgres, random_u64};
 use crate::run_directory::{self, InUse};
@@ -57,7 +58,7 @@ pub fn run(command: &FaultCommand, cli: &Cli) -> Result<u8, Failure> {
 }
 
 fn list(json: bool) -> Result<u8, Failure> {
-    let described = catalogue::descriptions();
+    let described = descriptions();
     let mut table = Builder::new();
     table.push_record(["fault", "family", "parameters", "needs", "who should notice", "what"]);
     let mut rows = Vec::new();

@@ -138,7 +138,7 @@ impl Drill {
             if proof.broken {
                 self.recorder
                     .record(stamp, fault_event(fault, &scenario, FaultEdge::Proved, &proof.seen));
-                self.proved = self.script.scenario.faults[index].strikes;
+                self.proved |= self.script.scenario.faults[index].strikes;
                 return Ok(Stamp::new(early, stamp.late));
             }
             if stamp.late - early > PROOF_MAX {

@@ -25,7 +25,8 @@ impl Drill {
             .team
             .clone()
             .ok_or_else(|| DrillError::Other("no team was gathered".into()))?;
-        let runbook = Runbook::new(&self.scenario().procedure, &team)?;
+        let (gate, mut arriving) = self.gate();
+        let runbook = Runbook::new(&self.scenario().procedure, &team)?.past(Arc::new(gate));
         // The runbook keeps its own deadline; this one only guards against a step that cannot be ended.
         let guard = self.script.terms.procedure_deadline + 60 * SECOND;
         let running = runbook.run(Arc::clone(&team), CancellationToken::new());
@@ -33,7 +34,12 @@ impl Drill {
         let until = tokio::time::Instant::now() + Duration::from_nanos(guard.max(0).unsigned_abs());
         loop {
             tokio::select! {
-                _ = &mut running => return Ok(now()),
+                _ = &mut running => {
+                    let ended = now();
+                    self.tell_missed_points();
+                    return Ok(ended);
+                }
+                Some(arrival) = arriving.recv() => self.meet(arrival).await?,
                 () = tokio::time::sleep(Duration::from_millis(500)) => {
                     self.still_recording()?;
                     if tokio::time::Instant::now() > until {

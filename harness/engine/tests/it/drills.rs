@@ -27,7 +27,7 @@ pub(crate) fn said(output: &Output) -> String {
 }
 
 /// Runs a scenario into `folder` and returns what it printed and its run directory.
-fn run(scenario: &str, folder: &Path) -> (Output, PathBuf) {
+pub(crate) fn run(scenario: &str, folder: &Path) -> (Output, PathBuf) {
     let before = runs(folder);
     let output = firedrill(&["run", scenario, "--expected", "--output", &folder.display().to_string()]);
     let new: Vec<PathBuf> = runs(folder).into_iter().filter(|run| !before.contains(run)).collect();

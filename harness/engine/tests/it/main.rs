@@ -5,6 +5,7 @@ mod command;
 mod drills;
 mod environment;
 mod faults;
+mod histories;
 mod liars;
 mod own;
 mod pipelines;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use firedrill_environment::{EnvironmentError, State};
@@ -78,8 +79,18 @@ impl Surroundings {
     }
 }
 
-/// Lays out the JSON file, the file of variables and the passwords, and returns the variables.
-pub(super) async fn tell(
+/// Lays out the JSON file, the file of variables and the passwords, and returns the variables. Boxed, so that it is
+/// compiled once and not in every crate that runs a command.
+pub(super) fn tell<'a>(
+    around: &'a Surroundings,
+    site: &'a CommandSite,
+    task: &'a Task<'_>,
+    alerts: &'a Alerts,
+) -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, EnvironmentError>> + Send + 'a>> {
+    Box::pin(lay_out(around, site, task, alerts))
+}
+
+async fn lay_out(
     around: &Surroundings,
     site: &CommandSite,
     task: &Task<'_>,

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use firedrill_core::Event;
 use firedrill_core::event::{Edge, StepEdge};
-use firedrill_core::scenario::Action;
+use firedrill_core::scenario::{Action, StepSide};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::{ProcedureOutcome, Ready, StepOutcome};
+use super::{Gate, ProcedureOutcome, Ready, StepOutcome};
 use crate::action::{self, Waiting};
 use crate::clock::instant;
 use crate::observer::Observer;
@@ -21,6 +21,7 @@ pub(crate) async fn run<P, F>(
     steps: &[Ready],
     deadline: Duration,
     observer: Arc<dyn Observer>,
+    gate: Option<Arc<dyn Gate>>,
     cancel: CancellationToken,
     perform: P,
 ) -> ProcedureOutcome
@@ -38,6 +39,7 @@ where
     let mut run = Run {
         steps,
         observer,
+        gate,
         ended: vec![None; steps.len()],
         tasks: JoinSet::new(),
         at_work: HashMap::new(),
@@ -83,6 +85,7 @@ type Joined = Result<(Id, (StepEdge, String)), tokio::task::JoinError>;
 struct Run<'a> {
     steps: &'a [Ready],
     observer: Arc<dyn Observer>,
+    gate: Option<Arc<dyn Gate>>,
     ended: Vec<Option<StepOutcome>>,
     tasks: JoinSet<(StepEdge, String)>,
     at_work: HashMap<Id, usize>,
@@ -148,9 +151,16 @@ impl Run<'_> {
         };
         let waiting = Waiting::of(&step.name, until);
         let work = perform(step.action.clone(), waiting.clone());
+        let (gate, name) = (self.gate.clone(), step.name.clone());
         let task = self.tasks.spawn(async move {
-            match timeout_at(until, work).await {
-                Ok(Ok(detail)) => (StepEdge::Done, detail),
+            // Being held is nothing that the step does: its deadline moves along.
+            let held = Instant::now();
+            pass(gate.as_ref(), &name, StepSide::Before).await;
+            match timeout_at(until + held.elapsed(), work).await {
+                Ok(Ok(detail)) => {
+                    pass(gate.as_ref(), &name, StepSide::After).await;
+                    (StepEdge::Done, detail)
+                }
                 Ok(Err(error)) => (StepEdge::Failed, error),
                 Err(_) => {
                     let words = waiting.words();
@@ -214,6 +224,12 @@ impl Run<'_> {
                 detail,
             },
         );
+    }
+}
+
+async fn pass(gate: Option<&Arc<dyn Gate>>, step: &str, side: StepSide) {
+    if let Some(gate) = gate {
+        gate.pass(step, side).await;
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 
 use super::*;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Seen(Mutex<Vec<(Stamp, Event)>>);
 
 impl Observer for Seen {
@@ -15,11 +15,21 @@ impl Observer for Seen {
     }
 }
 
+#[async_trait::async_trait]
+impl Gate for Seen {
+    async fn pass(&self, step: &str, side: StepSide) {
+        tokio::task::yield_now().await;
+        let text = format!("{side} {step}");
+        self.observed(instant(), Event::Note { text });
+    }
+}
+
 impl Seen {
     fn lines(&self) -> Vec<String> {
         let line = |(_, event): &(Stamp, Event)| match event {
             Event::Step { name, edge, .. } => format!("{name} {edge:?}"),
             Event::Procedure { edge, succeeded } => format!("procedure {edge:?} {succeeded:?}"),
+            Event::Note { text } => text.clone(),
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().iter().map(line).collect()
@@ -50,6 +60,7 @@ async fn run_all(steps: &[Ready], deadline: Duration, seen: &Arc<Seen>) -> Proce
         steps,
         deadline,
         Arc::clone(seen) as Arc<dyn Observer>,
+        None,
         CancellationToken::new(),
         |action, waiting| async move {
             match named(&action).as_str() {
@@ -138,6 +149,7 @@ async fn independent_steps_run_at_once() {
             &steps,
             LONG,
             seen.clone() as Arc<dyn Observer>,
+            None,
             CancellationToken::new(),
             move |action, _| {
                 let (barrier, met) = (Arc::clone(&barrier), Arc::clone(&met));
@@ -195,12 +207,51 @@ async fn cancelling_ends_what_is_at_work_and_tells_it() {
     let cancel = CancellationToken::new();
     let trigger = cancel.clone();
     let steps = [step("stuck", &[]), step("b", &[0])];
-    let outcome = run(&steps, LONG, seen.clone() as Arc<dyn Observer>, cancel, move |_, _| {
-        trigger.cancel();
-        std::future::pending::<Result<String, String>>()
-    })
+    let outcome = run(
+        &steps,
+        LONG,
+        seen.clone() as Arc<dyn Observer>,
+        None,
+        cancel,
+        move |_, _| {
+            trigger.cancel();
+            std::future::pending::<Result<String, String>>()
+        },
+    )
     .await;
     assert!(outcome.cancelled && !outcome.succeeded);
     assert_eq!(edges(&outcome), [("stuck", StepEdge::Failed), ("b", StepEdge::Skipped)]);
     assert_eq!(seen.lines().last().unwrap(), "procedure Ended Some(false)");
+}
+
+#[tokio::test]
+async fn a_step_passes_the_gate_before_its_work_and_after_its_success() {
+    let seen = Arc::new(Seen::default());
+    let steps = [step("a", &[]), step("bad", &[0]), step("c", &[1])];
+    let gate = Some(seen.clone() as Arc<dyn Gate>);
+    let observer = seen.clone() as Arc<dyn Observer>;
+    let cancel = CancellationToken::new();
+    let outcome = run(&steps, LONG, observer, gate, cancel, |action, _| async move {
+        match named(&action).as_str() {
+            "bad" => Err("it broke".into()),
+            other => Ok(format!("{other} is done")),
+        }
+    })
+    .await;
+    assert!(!outcome.succeeded);
+    assert_eq!(
+        seen.lines(),
+        [
+            "procedure Begun None",
+            "a Begun",
+            "before a",
+            "after a",
+            "a Done",
+            "bad Begun",
+            "before bad",
+            "bad Failed",
+            "c Skipped",
+            "procedure Ended Some(false)"
+        ]
+    );
 }

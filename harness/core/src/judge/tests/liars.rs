@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::builder::*;
-use crate::event::{Event, FaultEdge};
-use crate::ledger::{Content, Operation, OperationKind};
+use crate::event::{Edge, Event, FaultEdge, Role};
+use crate::ledger::{Content, Operation, OperationKind, OperationOutcome};
+use crate::stamp::Stamp;
 use crate::verdict::Outcome;
 
 #[test]
@@ -20,14 +21,14 @@ fn a_procedure_that_says_done_at_once_while_service_stays_away_fails() {
     run.push(
         107_100,
         Event::Procedure {
-            edge: crate::event::Edge::Begun,
+            edge: Edge::Begun,
             succeeded: None,
         },
     );
     run.push(
         107_110,
         Event::Procedure {
-            edge: crate::event::Edge::Ended,
+            edge: Edge::Ended,
             succeeded: Some(true),
         },
     );
@@ -214,4 +215,114 @@ fn a_row_of_a_key_that_nobody_wrote_fails() {
     let mut run = preloaded();
     run.found.push(row(1, 99, 1));
     assert_eq!(run.of("unexpected.database"), Outcome::Fail);
+}
+
+/// Traffic of one class is refused from one instant to another.
+fn refuse(run: &mut Run, class: u16, from: i64, to: i64) {
+    for operation in run.operations.iter_mut().filter(|operation| operation.class == class) {
+        if (from * MS..to * MS).contains(&operation.scheduled) {
+            operation.outcome = OperationOutcome::Refused;
+        }
+    }
+}
+
+#[test]
+fn service_that_dies_again_after_five_good_seconds_is_not_restored() {
+    // To the end of the load, and long enough to miss the target of a minute.
+    let mut run = Run::plain();
+    refuse(&mut run, WORKLOAD, 125_000, STOP);
+    assert_eq!(run.of("rto"), Outcome::Fail, "{:#?}", run.finding("rto"));
+    assert_eq!(run.of("tier.0"), Outcome::Fail);
+    assert_eq!(run.of("recovery"), Outcome::Fail);
+    // For a while, and back in the end: what counts is the last return.
+    let mut run = Run::plain();
+    refuse(&mut run, WORKLOAD, 125_000, 140_000);
+    let restored = run.judge().verdict.moments.restored.unwrap();
+    assert_eq!(restored, Stamp::new(139_500 * MS, 140_000 * MS));
+    assert_eq!(run.of("tier.0"), Outcome::Fail, "40 s of a downtime of 30 s");
+    assert_eq!(run.of("rto"), Outcome::Pass, "40 s of a minute");
+    // With too little after it to be sure: open, neither met nor missed.
+    let mut run = Run::plain();
+    refuse(&mut run, WORKLOAD, 125_000, STOP - 3_000);
+    assert_ne!(run.of("rto"), Outcome::Pass);
+}
+
+#[test]
+fn one_bad_moment_after_the_recovery_is_no_relapse() {
+    let plain = Run::plain().judge().verdict.moments.restored;
+    for from in [130_000, STOP - 1_000] {
+        let mut run = Run::plain();
+        refuse(&mut run, WORKLOAD, from, from + 40);
+        assert_eq!(run.judge().verdict.moments.restored, plain);
+        assert_eq!(run.outcome(), Outcome::Pass);
+    }
+}
+
+#[test]
+fn a_small_service_that_stays_dead_hides_in_no_tier() {
+    // Two services in one tier, the second one with 4 % of the traffic.
+    let mut run = Run::plain();
+    run.push(0, class(3, 3, Role::Workload, Some(0)));
+    for second in 0..(STOP / 500) {
+        let sent = second * 500 + 100;
+        let read = read(3, 2_000_000 + sent as u64, 0, sent, u16::from(sent >= TAKEOVER));
+        let is_down = (STRIKE..BACK).contains(&sent);
+        let outcome = if is_down {
+            failed(read, OperationOutcome::Refused)
+        } else {
+            read
+        };
+        run.operations.push(outcome);
+    }
+    assert_eq!(run.outcome(), Outcome::Pass, "{:#?}", run.judge().verdict.findings);
+    refuse(&mut run, 3, STRIKE, STOP);
+    assert_eq!(run.of("rto"), Outcome::Fail, "{:#?}", run.finding("rto"));
+    assert_eq!(run.of("tier.0"), Outcome::Fail);
+}
+
+#[test]
+fn a_procedure_that_failed_is_no_pass() {
+    let mut run = Run::plain();
+    for (_, event) in &mut run.events {
+        if let Event::Procedure {
+            edge: Edge::Ended,
+            succeeded,
+        } = event
+        {
+            *succeeded = Some(false);
+        }
+    }
+    assert_eq!(run.of("recovery"), Outcome::Inconclusive);
+    assert_ne!(run.outcome(), Outcome::Pass);
+}
+
+#[test]
+fn a_few_slow_answers_before_and_after_alike_fail_nobody() {
+    // Four tiers of 50 a second, where 99 % must be answered in time and 4 of 1,000 are not, wherever they fall.
+    for seed in 0..12_u64 {
+        let mut run = Run::plain();
+        for level in 1..4 {
+            run.terms.tiers.push(tier(level));
+            let id = u16::from(level) + 2;
+            run.push(0, class(id, id, Role::Workload, Some(level)));
+            run.workload(id, STRIKE, BACK);
+        }
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        for operation in run
+            .operations
+            .iter_mut()
+            .filter(|operation| operation.outcome == OperationOutcome::Acked)
+        {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            if (state >> 33) % 250 == 0 && operation.class != CANARY {
+                operation.done = operation.scheduled + 300 * MS;
+            }
+        }
+        for id in ["recovery", "rto", "tier.0", "tier.1", "tier.2", "tier.3"] {
+            assert_ne!(run.of(id), Outcome::Fail, "seed {seed}: {:#?}", run.finding(id));
+        }
+        assert!(run.judge().verdict.spoiled.is_empty(), "seed {seed}");
+    }
 }

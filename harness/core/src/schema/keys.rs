@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 /// The page `docs/plan-keys.md`.
-pub(crate) fn page(schema: &str) -> String {
+pub(super) fn page(schema: &str) -> String {
     let schema: Value = serde_json::from_str(schema).expect("a schema is JSON");
     let mut page = String::from(
         "# The keys of a plan\n\nMade from the types, as `docs/schema/plan.json` is; which of them a plan needs is its own \
