@@ -119,7 +119,8 @@ pub enum ProbeKind {
 }
 
 /// Rows that a check counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CountedRows {
     /// The component whose database holds them.
