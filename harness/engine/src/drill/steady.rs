@@ -93,11 +93,13 @@ impl Drill {
             let settled = backups.next_start.is_none_or(|start| start > planned.at);
             if conditions_due && settled && planned.at - now() <= CONDITIONS_AHEAD {
                 conditions_due = false;
+                self.look_at_conditions(|_| true).await;
                 self.inject_conditions(ConditionTime::BeforeStrike).await?;
                 continue;
             }
             if planned.at - now() <= PLANNED_AHEAD || now() > not_before + STRIKE_DELAY_MAX {
                 if conditions_due {
+                    self.look_at_conditions(|_| true).await;
                     self.inject_conditions(ConditionTime::BeforeStrike).await?;
                 }
                 return Ok(planned);
@@ -110,6 +112,7 @@ impl Drill {
     async fn wait_for_recalled(&mut self, after: Nanos) -> Result<strike::Planned, DrillError> {
         let at = self.steady_from + after;
         self.watch_until(at - CONDITIONS_AHEAD).await?;
+        self.look_at_conditions(|_| true).await;
         self.inject_conditions(ConditionTime::BeforeStrike).await?;
         self.watch_until(at - PLANNED_AHEAD).await?;
         Ok(strike::Planned {
