@@ -216,9 +216,9 @@ impl Drill {
             .query_one("SELECT pg_database_size(current_database())", &[])
             .await
             .map_err(DrillError::database("asking for the database's size"))?;
-        let mebibytes = size.get::<_, i64>(0) / (1 << 20);
-        self.recorder.record_now(Event::Note {
-            text: format!("drill size: {mebibytes} MiB of database"),
+        self.recorder.record_now(Event::DataSize {
+            component: self.component.clone(),
+            bytes: u64::try_from(size.get::<_, i64>(0)).unwrap_or(0),
         });
         Ok(())
     }

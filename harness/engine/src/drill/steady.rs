@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use firedrill_backup::BaseBackupOptions;
 use firedrill_core::event::Event;
 use firedrill_core::scenario::{ConditionTime, Strike};
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND};
@@ -191,7 +192,11 @@ impl Drill {
             self.dumps = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.base {
-            let kind = self.own_backup("base", cadence)?.map_or(Kind::Base, Kind::Own);
+            let options = BaseBackupOptions {
+                unchecked: cadence.unchecked,
+                ..BaseBackupOptions::default()
+            };
+            let kind = self.own_backup("base", cadence)?.map_or(Kind::Base(options), Kind::Own);
             self.bases = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.files {
@@ -205,7 +210,7 @@ impl Drill {
         let every = self.scaled(nanos(cadence.every)?).max(SECOND);
         let repository = match kind {
             Kind::Own(_) => None,
-            Kind::Dump(_) | Kind::Base | Kind::Files(_) => {
+            Kind::Dump(_) | Kind::Base(_) | Kind::Files(_) => {
                 let config = self
                     .stage()?
                     .repository(&self.backup_store()?, None, self.archive_prefix())?;
@@ -214,7 +219,7 @@ impl Drill {
         };
         let component = match &kind {
             Kind::Files(_) => self.files_component(),
-            Kind::Base | Kind::Dump(_) | Kind::Own(_) => self.component.clone(),
+            Kind::Base(_) | Kind::Dump(_) | Kind::Own(_) => self.component.clone(),
         };
         Ok(Cadence::start(Schedule {
             kind,

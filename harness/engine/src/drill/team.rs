@@ -118,6 +118,7 @@ impl Drill {
         team.give_monitor(Arc::clone(&monitor));
         if let Some(store) = self.files_store() {
             team.give_bucket(&store, stage.files(&store)?);
+            team.give_object_rows("SELECT object, bytes, sha256 FROM files");
         }
         team.give_life(&self.database, &self.component, self.life().await?);
         self.monitor = Some(monitor);
