@@ -74,7 +74,7 @@ mod tests {
 
     fn check(probe: &str) -> String {
         format!(
-            "    another:\n      probe: {probe}\n      every: {{ is: 30 s, where: x }}\n      timeout: {{ is: 5 s, where: x }}\n"
+            "    another:\n      probe: {probe}\n      every: {{ is: 30 s, where: x }}\n      timeout: {{ is: 30 s, where: x }}\n"
         )
     }
 
