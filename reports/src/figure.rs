@@ -4,7 +4,7 @@ use firedrill_core::event::{Coverage, StepEdge};
 use firedrill_core::judge::duration::{bytes, count};
 use firedrill_core::stamp::{MILLISECOND, Nanos, Stamp};
 use firedrill_core::terms::{Comparator, Limit, RtoFrom, RtoUntil, Status};
-use firedrill_core::verdict::{Achieved, Finding, Loss, Outcome, Span, Tally, Verdict};
+use firedrill_core::verdict::{Achieved, Finding, Loss, Outcome, PhaseSpan, Span, Tally, Verdict};
 
 use crate::{Report, words};
 
@@ -217,11 +217,14 @@ pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<St
                 tier.released,
             ));
         }
-        rows.push((
-            format!("tier {level} restored"),
-            "served within its thresholds from here on",
-            tier.restored,
-        ));
+        // What was never out was not restored either.
+        if !tier.untouched {
+            rows.push((
+                format!("tier {level} restored"),
+                "served within its thresholds from here on",
+                tier.restored,
+            ));
+        }
     }
     rows.extend(
         [
@@ -243,6 +246,14 @@ pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<St
         rows.push(("failed back".to_owned(), "served at home again", moments.failed_back));
     }
     rows
+}
+
+/// How long a phase took in plan time, or that it lies the wrong way round.
+pub(crate) fn phase_length(phase: &PhaseSpan) -> String {
+    match &phase.out_of_order {
+        Some(order) => format!("out of order: {order}"),
+        None => span(&phase.plan),
+    }
 }
 
 /// A phase of the drill by the moments between which it lies.

@@ -65,7 +65,7 @@ pub fn text(report: &Report<'_>) -> String {
         let phases: Vec<String> = verdict
             .phases
             .iter()
-            .map(|phase| format!("{} {}", phase.name, figure::span(&phase.plan)))
+            .map(|phase| format!("{} {}", phase.name, figure::phase_length(phase)))
             .collect();
         out.line("phases in plan time: ", &phases.join("; "));
     }

@@ -212,6 +212,13 @@ pub enum Event {
         /// Its name in the catalogue.
         name: String,
     },
+    /// How much data a component held before the steady state, measured by the harness where it lies.
+    DataSize {
+        /// Component.
+        component: String,
+        /// Bytes, as the store itself tells them.
+        bytes: u64,
+    },
     /// What the backups took up when the load had stopped, measured by the harness where they lie.
     Stored {
         /// Component.
@@ -349,6 +356,7 @@ impl Event {
             Event::Held { .. } => "held",
             Event::Released { .. } => "released",
             Event::Restorable { .. } => "restorable",
+            Event::DataSize { .. } => "data_size",
             Event::Stored { .. } => "stored",
             Event::Delay { .. } => "delay",
             Event::Steady { .. } => "steady",

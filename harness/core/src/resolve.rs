@@ -17,6 +17,7 @@ mod doubts;
 mod drill;
 mod expectation;
 mod faults;
+mod held;
 mod limits;
 mod loopholes;
 mod moving;

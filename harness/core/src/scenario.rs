@@ -49,6 +49,9 @@ pub struct Scenario {
     pub calendar_scale: u32,
     /// The services of the drill by name.
     pub services: BTreeMap<String, Service>,
+    /// Components that the disaster hits and that have an RPO, yet no service of the drill holds: each with why.
+    #[serde(default)]
+    pub leaves_out: BTreeMap<String, String>,
     /// The clients' traffic.
     pub load: Load,
     /// Services of the application by the plan's tier; unset: as the sample application has them.

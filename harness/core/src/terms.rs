@@ -258,6 +258,16 @@ pub struct Terms {
     /// What the striking fault does to data; `None`: it takes service or servers away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub damage: Option<Damage>,
+    /// The striking fault is a command of the scenario's own, proved by another: only what somebody else saw of it counts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_fault: bool,
+    /// Where no alert is to notice the fault: the kinds that the plan counts on for the disaster. One of them raised before
+    /// the declaration tells otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unexpected_alerts: Vec<String>,
+    /// Components that the disaster hits and that have an RPO, of which the drill holds nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Values that were put in place of the scenario's own for this run, with what stood there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub altered: Vec<String>,

@@ -73,6 +73,9 @@ pub struct Finding {
     pub limit: Option<Limit>,
     /// What was measured.
     pub achieved: Achieved,
+    /// Nothing is demanded of it: the figure is shown, and counts neither as met nor as missed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shown: bool,
     /// Limit less upper bound, plan nanoseconds; negative when missed; `None` where there is none to give.
     pub margin: Option<Nanos>,
     /// Why, in plain words with the figures.
@@ -112,6 +115,9 @@ pub struct TierMoments {
     pub impact: Option<Stamp>,
     pub released: Option<Stamp>,
     pub restored: Option<Stamp>,
+    /// It never missed its thresholds: there is nothing that was restored.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub untouched: bool,
 }
 
 /// One phase as measured: from moment to moment.
@@ -127,6 +133,9 @@ pub struct PhaseSpan {
     pub until: Stamp,
     /// Its length in plan time.
     pub plan: Span,
+    /// Its end came before its beginning, so that it has no length: in words, `acknowledged before alerted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_order: Option<String>,
 }
 
 /// What became of one component's data.
@@ -152,6 +161,12 @@ pub struct Loss {
     pub unexpected: u64,
     /// Keys with two rows.
     pub duplicated: u64,
+    /// Rows found whose object was looked for as well; `None`: clients wrote no rows that point at objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointing: Option<u64>,
+    /// Objects that clients reach only through rows of another component: nothing is acknowledged of them by themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub through_rows: bool,
     /// Lost writes acked before a kept write of the same incarnation and domain was invoked.
     pub holes: u64,
     /// Acked by an incarnation after another took over.

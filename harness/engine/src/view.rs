@@ -15,6 +15,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
+use crate::fault::own::PROVED_BY;
+
 /// How much is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Telling {
@@ -207,8 +209,12 @@ fn story(event: &Event) -> Option<String> {
         Event::Fault {
             name,
             edge: FaultEdge::Proved,
+            detail,
             ..
-        } => format!("fault    {name}: proved by the harness's own probe"),
+        } => {
+            let by = detail.get(PROVED_BY).map_or("the harness's own probe", String::as_str);
+            format!("fault    {name}: proved by {by}")
+        }
         Event::Fault {
             name,
             edge: FaultEdge::NotProved,
@@ -275,6 +281,7 @@ fn story(event: &Event) -> Option<String> {
         Event::Paused { edge: Edge::Ended, .. } => "paused   no longer: the drill goes on".into(),
         Event::EndedAfter { phase } => format!("ending   after {}, as asked", phase.name()),
         Event::Recalled { run, values } => format!("replay   {} recorded values of {run}", values.len()),
+        Event::DataSize { component, bytes } => format!("data     {component}: {} MiB", bytes.div_ceil(1 << 20)),
         Event::Note { text } if !text.starts_with("the strike was planned") => format!("note     {text}"),
         _ => return None,
     })

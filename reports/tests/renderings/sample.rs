@@ -88,6 +88,7 @@ fn timed(id: &str, title: &str, limit: Limit, achieved: Span, because: &str) -> 
         source: Some(limit.source.clone()),
         limit: Some(limit),
         achieved: Achieved::Duration(achieved),
+        shown: false,
         margin,
         because: because.into(),
         coverage: None,
@@ -136,12 +137,14 @@ pub(crate) fn pass() -> Sample {
                 from: after(0, 30),
                 until: after(610, 611),
                 plan: span(34 * SECOND, 38 * SECOND),
+                out_of_order: None,
             },
             PhaseSpan {
                 name: "recover".into(),
                 from: after(640, 640),
                 until: after(8_000, 8_500),
                 plan: span(6 * SECOND, 9 * SECOND),
+                out_of_order: None,
             },
         ],
         quantum: 1_500 * MILLISECOND,
@@ -318,6 +321,7 @@ fn findings() -> Vec<Finding> {
         outcome: Outcome::Pass,
         limit: None,
         achieved: Achieved::Holds(true),
+        shown: false,
         margin: None,
         because: because.into(),
         coverage: None,
@@ -397,6 +401,7 @@ fn moments() -> Moments {
                 impact: Some(after(0, 500)),
                 released: Some(after(5_316, 5_317)),
                 restored: Some(after(8_000, 8_500)),
+                untouched: false,
             },
         )]
         .into(),
@@ -493,6 +498,9 @@ fn terms() -> Terms {
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
         damage: None,
+        own_fault: false,
+        unexpected_alerts: Vec::new(),
+        left_out: Vec::new(),
         altered: Vec::new(),
     }
 }

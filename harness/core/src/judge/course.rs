@@ -6,20 +6,48 @@ use crate::event::{Event, FaultEdge, StepEdge};
 use crate::stamp::Stamp;
 use crate::verdict::{FaultRun, Moments, PhaseSpan, StepRun};
 
+use super::bounds::Bounds;
 use super::facts::Facts;
 
 /// detect, respond, decide, recover, confirm: those whose both ends came.
 pub(crate) fn phases(facts: &Facts<'_>, moments: &Moments) -> Vec<PhaseSpan> {
     let ends = [
-        ("detect", moments.struck, moments.alerted),
-        ("respond", moments.alerted, moments.acknowledged),
-        ("decide", moments.acknowledged, moments.authorised),
-        ("recover", moments.authorised, moments.restored),
-        ("confirm", moments.restored, moments.confirmed),
+        ("detect", "struck", moments.struck, "alerted", moments.alerted),
+        (
+            "respond",
+            "alerted",
+            moments.alerted,
+            "acknowledged",
+            moments.acknowledged,
+        ),
+        (
+            "decide",
+            "acknowledged",
+            moments.acknowledged,
+            "authorised",
+            moments.authorised,
+        ),
+        (
+            "recover",
+            "authorised",
+            moments.authorised,
+            "restored",
+            moments.restored,
+        ),
+        ("confirm", "restored", moments.restored, "confirmed", moments.confirmed),
     ];
     ends.into_iter()
-        .filter_map(|(name, from, until)| {
+        .filter_map(|(name, begins, from, ends, until)| {
             let (from, until) = (from?, until?);
+            if until.late < from.early {
+                return Some(PhaseSpan {
+                    name: name.to_owned(),
+                    from: until,
+                    until,
+                    plan: Bounds::ZERO.span(),
+                    out_of_order: Some(format!("{ends} before {begins}")),
+                });
+            }
             let plan = facts
                 .calendar
                 .between(from, until)
@@ -30,6 +58,7 @@ pub(crate) fn phases(facts: &Facts<'_>, moments: &Moments) -> Vec<PhaseSpan> {
                 from,
                 until,
                 plan,
+                out_of_order: None,
             })
         })
         .collect()

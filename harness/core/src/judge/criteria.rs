@@ -196,11 +196,13 @@ pub(crate) fn dwell(facts: &Facts<'_>) -> Option<Finding> {
         "it stayed unseen for {}, from the strike to the alert; the plan sets no limit of its own for this",
         bounds.words()
     );
-    Some(plain(
+    let mut finding = plain(
         "dwell".into(),
         "Dwell: time unseen".into(),
         Outcome::Pass,
         bounds.achieved(),
         because,
-    ))
+    );
+    finding.shown = true;
+    Some(finding)
 }

@@ -13,7 +13,8 @@ use super::ground::Part;
 use super::key::Fate;
 
 /// A point that samples place within this much drill time counts as placed: what lies between is part of the loss
-/// anyway, and a finer order between a write and a position of the WAL is not recorded.
+/// anyway, and a finer order between a write and a position of the WAL is not recorded. Every finding that lets something
+/// pass by it says so.
 const PLACED: Nanos = 1_000 * MILLISECOND;
 
 /// A declared point, placed in time.
@@ -134,22 +135,38 @@ fn finding(
         lost += certain;
         open_writes += between;
         wide |= between > 0 && width.is_none_or(|width| width > i128::from(PLACED));
-        let width = match width {
-            Some(width) if placed.certain > Nanos::MIN => words(width.max(0)),
-            Some(_) => "unsampled time before the first position known".to_owned(),
-            None => "no later sample".to_owned(),
-        };
-        story.push(format!(
-            "{} acknowledged before it; {} within the {width} that its place in time leaves open",
-            count(certain, "lost write was", "lost writes were"),
-            between
-        ));
+        let mut told = format!(
+            "{} acknowledged before it",
+            count(certain, "lost write was", "lost writes were")
+        );
+        if between > 0 {
+            let within = match width {
+                Some(width) if placed.certain > Nanos::MIN => format!("within {} of", words(width.max(0))),
+                Some(_) => "after the last position known before".to_owned(),
+                None => "before a later position known than".to_owned(),
+            };
+            let why = if placed.lsn {
+                "an order between a write and a position of the WAL is not recorded"
+            } else {
+                "the point is known no better"
+            };
+            told.push_str(&format!("; {between} could not be ordered {within} the point: {why}"));
+        }
+        story.push(told);
     }
-    let because = story.join("; ");
+    let mut because = story.join("; ");
+    // What counts: a place that is close enough leaves nothing open, and then no range is shown that would pass.
+    let unordered = if wide { open_writes } else { 0 };
     let achieved = Achieved::Count {
         lower: lost,
-        upper: Some(lost.saturating_add(open_writes)),
+        upper: Some(lost.saturating_add(unordered)),
     };
+    if open_writes > 0 && lost == 0 && !wide {
+        because.push_str(&format!(
+            ", and up to {} is let pass (they count in the RPO)",
+            words(PLACED.into())
+        ));
+    }
     if lost > 0 && positions && acknowledges_early(facts) {
         return make(
             Outcome::Inconclusive,

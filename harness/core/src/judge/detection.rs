@@ -19,6 +19,31 @@ pub(crate) fn alerted(facts: &Facts<'_>) -> Option<Stamp> {
     facts.first(|event| matches!(event, Event::Alert { kind, raised: true, .. } if kinds.contains(kind)))
 }
 
+/// Where nobody was to notice: an alert that the plan counts on, raised before anybody declared the disaster. The time
+/// until then would be part of the RTO, had the fault not stated that no plan could notice it.
+pub(crate) fn against_the_statement(facts: &Facts<'_>) -> Option<String> {
+    let (DetectorTerm::None, Some(struck), Some(declared)) = (&facts.terms.detector, facts.struck, facts.declared())
+    else {
+        return None;
+    };
+    facts.events.iter().find_map(|(stamp, event)| match event {
+        Event::Alert {
+            rule,
+            kind,
+            raised: true,
+        } if facts.terms.unexpected_alerts.contains(kind)
+            && stamp.late >= struck.early
+            && stamp.early < declared.late =>
+        {
+            Some(format!(
+                "the fault states that no plan could notice it, yet alert `{rule}` ({kind}) came before the declaration: \
+                 from the strike, the time until it would count"
+            ))
+        }
+        _ => None,
+    })
+}
+
 /// The finding; `None` where the fault states that no plan could notice.
 pub(crate) fn finding(facts: &Facts<'_>, about_plan: &mut Vec<String>) -> Option<Finding> {
     let DetectorTerm::Alerts { deadline, .. } = &facts.terms.detector else {

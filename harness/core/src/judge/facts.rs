@@ -1,9 +1,11 @@
 //! The history as the judge reads it: stamps widened, moments of people and procedure, and the ground of the ledger.
 
-use crate::event::{Closing, Edge, Event, FaultEdge, Record};
+use std::collections::BTreeSet;
+
+use crate::event::{Class, Closing, Edge, Event, FaultEdge, Record};
 use crate::ledger::{FoundRow, Operation};
 use crate::stamp::Stamp;
-use crate::terms::Terms;
+use crate::terms::{Domain, Terms};
 
 use super::account::Account;
 use super::calendar::Calendar;
@@ -27,6 +29,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) account: Account,
     /// Found rows in the ledger.
     pub(crate) found: u64,
+    /// By component of the ground: rows that the final read found and that point at objects; `None` where nobody was
+    /// to write any.
+    pub(crate) pointing: Vec<Option<u64>>,
     /// By component of the ground: the final read that counts, or why there is none.
     pub(crate) reads: Vec<Result<Read, String>>,
 }
@@ -78,6 +83,7 @@ impl<'a> Facts<'a> {
                 }
             }
         }
+        let pointing = pointing(&ground, &classes, found);
         let closing = match records.last().map(|record| &record.event) {
             Some(Event::Closed(closing)) => Some(closing),
             _ => None,
@@ -93,6 +99,7 @@ impl<'a> Facts<'a> {
             ground,
             account,
             found: found.len() as u64,
+            pointing,
             reads,
         }
     }
@@ -187,6 +194,29 @@ impl<'a> Facts<'a> {
             _ => Some(first),
         }
     }
+}
+
+/// The service whose rows point at objects.
+pub(crate) const OBJECT_SERVICE: &str = "files";
+
+/// Rows of each component that point at objects, as the final read that counts found them.
+fn pointing(ground: &Ground, classes: &[Class], found: &[FoundRow]) -> Vec<Option<u64>> {
+    let mut pointing = vec![None; ground.parts.len()];
+    let spaces: BTreeSet<u16> = classes
+        .iter()
+        .filter(|class| class.service == OBJECT_SERVICE)
+        .map(|class| class.space)
+        .collect();
+    for space in spaces {
+        let component = ground.spaces.get(&space).map(|component| usize::from(*component));
+        if let Some((part, rows)) = component.and_then(|at| ground.parts.get(at).zip(pointing.get_mut(at)))
+            && part.domain == Domain::Store
+        {
+            let mine = |row: &&FoundRow| row.space == space && part.serving == Some(row.incarnation);
+            *rows = Some(rows.unwrap_or(0) + found.iter().filter(mine).count() as u64);
+        }
+    }
+    pointing
 }
 
 /// The latest of several stamps.

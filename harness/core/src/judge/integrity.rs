@@ -23,8 +23,25 @@ pub(crate) struct Confirmation {
 }
 
 /// The findings that the ledger and the final read give for each component.
-pub(crate) fn ledger(facts: &Facts<'_>, counts: &[ComponentCounts], losses: &[PartLoss]) -> Vec<Finding> {
-    let objects = facts.ground.parts.iter().any(|part| part.domain == Domain::Key);
+pub(crate) fn ledger(
+    facts: &Facts<'_>,
+    counts: &[ComponentCounts],
+    losses: &[PartLoss],
+    about: &mut Vec<String>,
+) -> Vec<Finding> {
+    let objects: Vec<&str> = facts
+        .ground
+        .parts
+        .iter()
+        .filter(|part| part.domain == Domain::Key)
+        .map(|part| part.name.as_str())
+        .collect();
+    if !objects.is_empty() && facts.pointing.iter().all(Option::is_none) {
+        about.push(format!(
+            "{}: clients wrote no row that points at an object, so no row was looked at for a missing one",
+            objects.join(", ")
+        ));
+    }
     let mut findings = Vec::new();
     for (component, part) in facts.ground.parts.iter().enumerate() {
         let Some(term) = facts.terms.components.get(&part.name) else {
@@ -71,7 +88,9 @@ pub(crate) fn ledger(facts: &Facts<'_>, counts: &[ComponentCounts], losses: &[Pa
                 ),
             );
         }
-        if objects || loss.dangling > 0 {
+        // Only rows that point at objects can tell that one is missing.
+        let pointing = facts.pointing[component];
+        if pointing.is_some() || loss.dangling > 0 {
             kinds.push((
                 "dangling",
                 "No row without its object",
@@ -81,15 +100,28 @@ pub(crate) fn ledger(facts: &Facts<'_>, counts: &[ComponentCounts], losses: &[Pa
             ));
         }
         for (id, title, bad, one, many) in kinds {
-            let rows = counts[component].rows;
+            let (rows, among) = match (id, pointing) {
+                ("dangling", Some(rows)) => (rows, " that point at an object"),
+                _ => (counts[component].rows, ""),
+            };
             let (outcome, because) = match &facts.reads[component] {
                 Err(why) => (Outcome::Inconclusive, why.clone()),
-                Ok(_) if bad > 0 => (Outcome::Fail, format!("{} among {rows} rows", count(bad, one, many))),
+                Ok(_) if bad > 0 => (
+                    Outcome::Fail,
+                    format!("{} among {rows} rows{among}", count(bad, one, many)),
+                ),
+                Ok(_) if id == "dangling" && rows == 0 => (
+                    Outcome::Inconclusive,
+                    "no row was found that points at an object: nothing was covered".to_owned(),
+                ),
                 Ok(_) if loss.acked == 0 => (
                     Outcome::Inconclusive,
                     "no write of it was ever acknowledged: nothing was covered".to_owned(),
                 ),
-                Ok(_) => (Outcome::Pass, format!("{} among {rows} rows", count(bad, one, many))),
+                Ok(_) => (
+                    Outcome::Pass,
+                    format!("{} among {rows} rows{among}", count(bad, one, many)),
+                ),
             };
             let achieved = match facts.reads[component] {
                 Ok(_) => Achieved::Count {
@@ -220,17 +252,19 @@ pub(crate) fn confirmation(
     confirmation
 }
 
-/// How much data the drill had: the most bytes and rows that any check covered.
-pub(crate) fn size(findings: &[Finding]) -> String {
-    let most = |of: fn(&Coverage) -> u64| {
-        findings
-            .iter()
-            .filter_map(|finding| finding.coverage.as_ref().map(of))
-            .max()
-    };
-    match (most(|coverage| coverage.bytes), most(|coverage| coverage.rows)) {
-        (Some(size @ 1..), _) => bytes(size),
-        (_, Some(rows @ 1..)) => count(rows, "row", "rows"),
-        _ => "size unknown".to_owned(),
+/// How much data the drill had: what was measured before the steady state, never the reach of a check.
+pub(crate) fn size(facts: &Facts<'_>) -> String {
+    let mut by_component: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, event) in &facts.events {
+        if let Event::DataSize { component, bytes } = event {
+            by_component.insert(component, *bytes);
+        }
+    }
+    match by_component
+        .values()
+        .fold(0_u64, |sum, bytes| sum.saturating_add(*bytes))
+    {
+        0 => "size unknown".to_owned(),
+        size => bytes(size),
     }
 }

@@ -31,6 +31,7 @@ mod soundness;
 mod stalls;
 mod tool;
 mod windows;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -99,7 +100,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
 
     let mut about_plan = Vec::new();
     let mut not_covered = terms.not_covered.clone();
-    let mut integrity = integrity::ledger(&facts, &classified.components, &losses);
+    let mut integrity = integrity::ledger(&facts, &classified.components, &losses, &mut not_covered);
     integrity.extend(declared::findings(&facts, &classified, operations, &mut not_covered));
     let (checks, checked) = integrity::checks(&facts);
     integrity.extend(checks);
@@ -119,6 +120,12 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
     about_plan.extend(terms.about_plan.iter().cloned());
+    let seen = witness::Seen {
+        overall: &overall,
+        tiers: &tiers,
+        losses: &losses,
+    };
+    witness::hold_back(&mut findings, &facts, &seen);
     if !spoiled.is_empty() {
         findings.iter_mut().for_each(spoil);
     }
@@ -143,7 +150,15 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         .parts
         .iter()
         .zip(&losses)
-        .map(|(part, loss)| (part.name.clone(), loss.loss.clone()))
+        .enumerate()
+        .map(|(component, (part, loss))| {
+            let mut loss = loss.loss.clone();
+            loss.pointing = facts.pointing[component].filter(|_| facts.reads[component].is_ok());
+            loss.through_rows = part.domain == crate::terms::Domain::Key
+                && !rpo::is_exercised(&facts, component)
+                && facts.pointing.iter().any(Option::is_some);
+            (part.name.clone(), loss)
+        })
         .collect();
     let verdict = Verdict {
         schema: SCHEMA,
@@ -153,7 +168,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         scenario: terms.scenario.clone(),
         disaster: terms.disaster.clone(),
         outcome,
-        scope: scope(&facts, outcome, &findings),
+        scope: scope(&facts, outcome),
         spoiled: reasons(spoiled, &findings),
         about_plan,
         phases: course::phases(&facts, &moments),
@@ -281,7 +296,9 @@ fn moments(facts: &Facts<'_>, overall: &Restoration, tiers: &[Restoration], conf
         let moments = TierMoments {
             impact: tier.impact(),
             released: service::released(facts, term.level),
-            restored: tier.restored(),
+            // What was never out was not restored.
+            restored: tier.restored().filter(|_| !tier.untouched),
+            untouched: tier.untouched,
         };
         (term.level, moments)
     });
@@ -321,13 +338,13 @@ fn moments(facts: &Facts<'_>, overall: &Restoration, tiers: &[Restoration], conf
 }
 
 /// Size, tools and human time, in one line.
-fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
+fn scope(facts: &Facts<'_>, outcome: Outcome) -> String {
     let word = match outcome {
         Outcome::Pass => "PASS",
         Outcome::Inconclusive => "INCONCLUSIVE",
         Outcome::Fail => "FAIL",
     };
-    let size = integrity::size(findings);
+    let size = integrity::size(facts);
     let size = if facts.terms.at_drill_size {
         format!("AT DRILL SIZE ({size})")
     } else {
@@ -340,12 +357,16 @@ fn scope(facts: &Facts<'_>, outcome: Outcome, findings: &[Finding]) -> String {
     } else {
         "no human time credited".to_owned()
     };
+    let without = match facts.terms.left_out.as_slice() {
+        [] => String::new(),
+        names => format!(", without {}", names.join(", ")),
+    };
     let altered = if course::altered(facts).is_empty() {
         ""
     } else {
         ", altered for this run"
     };
-    format!("{word} {size}, {tool}, {people}{altered}")
+    format!("{word} {size}, {tool}, {people}{without}{altered}")
 }
 
 /// The outage as parts per thousand of what the yearly availability allows; its upper bound, rounded up.

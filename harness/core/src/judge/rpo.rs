@@ -9,12 +9,9 @@ use crate::verdict::{Achieved, Finding, Outcome};
 use super::bounds::{Bounds, limit_words};
 use super::classify::Classified;
 use super::duration::{count, words};
-use super::facts::Facts;
+use super::facts::{Facts, OBJECT_SERVICE};
 use super::finding::{numbered, plain, timed, undecided, unless};
 use super::loss::{Eve, PartLoss};
-
-/// The service whose rows point at objects.
-const OBJECT_SERVICE: &str = "files";
 
 /// One finding per component and figure.
 pub(crate) fn findings(
@@ -157,6 +154,7 @@ fn objects(facts: &Facts<'_>, losses: &[PartLoss], name: &str, id: String, limit
     let rows = || facts.ground.parts.iter().zip(losses).zip(&facts.reads);
     let rows = || rows().filter(|((part, _), _)| part.domain == Domain::Store);
     let dangling: u64 = rows().map(|((_, loss), _)| loss.loss.dangling).sum();
+    let pointing: u64 = facts.pointing.iter().flatten().sum();
     let unread = rows().find_map(|(_, read)| read.as_ref().err());
     let (outcome, achieved, because) = match unread {
         Some(why) => (Outcome::Inconclusive, Achieved::Nothing, why.clone()),
@@ -169,9 +167,16 @@ fn objects(facts: &Facts<'_>, losses: &[PartLoss], name: &str, id: String, limit
             (
                 Outcome::Inconclusive,
                 Achieved::Nothing,
-                "no write of it was ever acknowledged, so none could have been lost".to_owned(),
+                "clients reach it only through rows of a database, and none that points at an object was \
+                 acknowledged after the preload: none could have been lost"
+                    .to_owned(),
             )
         }
+        None if dangling == 0 && pointing == 0 => (
+            Outcome::Inconclusive,
+            Achieved::Nothing,
+            "no row was found that points at one of its objects: nothing was covered".to_owned(),
+        ),
         None => (
             if dangling > 0 { Outcome::Fail } else { Outcome::Pass },
             Achieved::Count {
@@ -179,7 +184,8 @@ fn objects(facts: &Facts<'_>, losses: &[PartLoss], name: &str, id: String, limit
                 upper: Some(dangling),
             },
             format!(
-                "judged by the rows that point at its objects: {}",
+                "judged by the {} at its objects: {}",
+                count(pointing, "row that points", "rows that point"),
                 count(
                     dangling,
                     "kept row whose object is lost, wrong or absent",

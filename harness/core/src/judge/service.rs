@@ -6,6 +6,7 @@ use crate::terms::{DetectorTerm, RtoFrom, RtoUntil};
 use crate::verdict::{Achieved, Finding, Outcome};
 
 use super::bounds::{Bounds, clamp};
+use super::detection;
 use super::duration::words;
 use super::facts::Facts;
 use super::finding::{numbered, plain, timed, undecided, unless};
@@ -48,6 +49,7 @@ pub(crate) fn rto(facts: &Facts<'_>, overall: &Restoration, confirmation: &Confi
             undecided(&mut finding, why);
         }
         unless(&mut finding, could_not_fail(facts, limit.plan));
+        unless(&mut finding, detection::against_the_statement(facts));
         if let Some(failed) = &confirmation.failed {
             finding.outcome = Outcome::Fail;
             finding.because.push_str(&format!("; confirmation failed: {failed}"));

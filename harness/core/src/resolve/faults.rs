@@ -7,7 +7,7 @@ use crate::scenario::{DataHarm, Detector, FaultKind, Service};
 
 use super::drill::Drill;
 use super::soundness::{fixed, kind_of, positive, service};
-use super::{damage, own as own_commands};
+use super::{damage, limits, own as own_commands};
 
 /// The clients' end of a link.
 const CLIENTS: &str = "clients";
@@ -52,6 +52,22 @@ pub(super) fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
         }
         if let Some(Detector::Alerts(kinds)) = &fault.detector {
             raised(drill, found, &at.then("detector").then("alerts"), kinds);
+        }
+        if fault.strikes && fault.detector == Some(Detector::None) {
+            let sure = limits::sure(drill, &fault.inject);
+            if !sure.is_empty() {
+                let sure: Vec<&str> = sure.iter().map(String::as_str).collect();
+                found.push(Mistake::new(
+                    at.then("detector"),
+                    format!(
+                        "`none` says that no plan could notice this; the plan counts on {} for `{}`, which such a fault raises",
+                        listed(&sure),
+                        drill.scenario.disaster
+                    ),
+                    "the plan notices it",
+                    "leave `detector` out: the time until the alert is part of the RTO",
+                ));
+            }
         }
         if let Some(after) = fault.reported_after {
             let at = at.then("reported_after");

@@ -3,18 +3,21 @@
 use std::collections::BTreeMap;
 
 use crate::plan::{Automation, ComponentKind, Duration, Figure, Share};
-use crate::scenario::{DataHarm, Detector, FaultKind, OwnFault, PageDamage};
+use crate::scenario::{DataHarm, Detector, FaultKind, OwnFault, PageDamage, Service};
 use crate::stamp::{Nanos, SECOND};
 use crate::terms::{ComponentTerm, DetectorTerm, Domain, Limit, RtoTerm, Source, Status, Terms, Thresholds};
 
 use super::drill::Drill;
-use super::{criteria, moving, scope, tiers};
+use super::{criteria, held, moving, scope, tiers};
 
 /// Integrity checks that must pass where the scenario does not name its own.
 pub const DEFAULT_CHECKS: [&str; 5] = ["page_checksums", "amcheck", "constraints", "static_tables", "journey"];
 
 /// The check that no effect is left of a fault that spoils data.
 pub const EFFECT_CHECK: &str = "fault_effect";
+
+/// Clients are not served.
+const FAILING: &str = "application_failing";
 
 /// Stability window where the scenario gives none.
 pub(super) const STABILITY: Nanos = 5 * SECOND;
@@ -87,57 +90,86 @@ fn detection(drill: &Drill) -> Vec<String> {
 }
 
 /// Kinds of alert that count as noticing the striking fault: the scenario's, else those of the rules that the plan
-/// names for the disaster, else those that such a fault can cause.
+/// names for the disaster, else those that such a fault can cause. `None`: nobody can.
 pub(super) fn kinds(drill: &Drill) -> Option<Vec<String>> {
-    use crate::scenario::Service;
     let fault = drill.striking()?;
-    let kinds: &[&str] = match &fault.detector {
-        Some(Detector::None) => return None,
-        Some(Detector::Alerts(kinds)) => return Some(kinds.clone()),
-        None if !detection(drill).is_empty() => return Some(detection(drill)),
-        None => match &fault.inject {
-            FaultKind::Kill { service }
-            | FaultKind::Pause { service }
-            | FaultKind::LoseData { service }
-            | FaultKind::Run(OwnFault { service, .. }) => match drill.scenario.services.get(service) {
-                Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
-                Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
-                Some(Service::Application(_)) | None => &["application_failing"],
-            },
-            // Such pages fit their checksums: what is missing is known to nobody. WAL and the control file are read when
-            // a server starts: one that runs goes by what it holds in memory, but for who happens to ask it for them.
-            FaultKind::DamagePages {
-                how: PageDamage::Zeroed | PageDamage::Stale,
-                ..
-            }
-            | FaultKind::DamageControlFile { .. }
-            | FaultKind::DamageWal { .. } => return None,
-            FaultKind::DamagePages { .. } => &["data_corruption", "queries_failing", "application_failing"],
-            FaultKind::TruncateRelation { .. } | FaultKind::RemoveRelation { .. } => &[
-                "data_corruption",
-                "queries_failing",
-                "application_failing",
-                "database_unreachable",
-            ],
-            FaultKind::DamageBackup { .. } => &["backup_corrupt"],
-            FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => {
-                match drill.scenario.services.get(&link[1]) {
-                    Some(Service::Postgres(_)) => &["database_unreachable", "application_failing"],
-                    Some(Service::S3(_)) => &["store_unreachable", "application_failing"],
-                    Some(Service::Application(_)) | None => &["application_failing"],
-                }
-            }
-            FaultKind::SpoilData { how, .. } => match how {
-                DataHarm::Delete | DataHarm::Drop | DataHarm::Truncate => &["rows_missing", "application_failing"],
-                DataHarm::SkewIndex => &["data_corruption", "application_failing"],
-                // As many rows as before, every page sound, every request answered: only who reads the content notices.
-                DataHarm::WrongUpdate | DataHarm::Encrypt | DataHarm::BadMigration => return None,
-            },
-            // No check of a plan reads objects and compares them with their rows.
-            FaultKind::SpoilObjects { .. } => return None,
+    match &fault.detector {
+        Some(Detector::None) => None,
+        Some(Detector::Alerts(kinds)) => Some(kinds.clone()),
+        None if !detection(drill).is_empty() => Some(detection(drill)),
+        None => caused(drill, &fault.inject),
+    }
+}
+
+/// Kinds of alert that such a fault can cause; `None` where no check of a plan sees it.
+fn caused(drill: &Drill, fault: &FaultKind) -> Option<Vec<String>> {
+    let serves = |service: &str| -> &'static [&'static str] {
+        match drill.scenario.services.get(service) {
+            Some(Service::Postgres(_)) => &["database_unreachable", FAILING],
+            Some(Service::S3(_)) => &["store_unreachable", FAILING],
+            Some(Service::Application(_)) | None => &[FAILING],
+        }
+    };
+    let kinds: &[&str] = match fault {
+        FaultKind::Kill { service }
+        | FaultKind::Pause { service }
+        | FaultKind::LoseData { service }
+        | FaultKind::Run(OwnFault { service, .. }) => serves(service),
+        FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => serves(&link[1]),
+        // Such pages fit their checksums: what is missing is known to nobody. WAL and the control file are read when
+        // a server starts: one that runs goes by what it holds in memory, but for who happens to ask it for them.
+        FaultKind::DamagePages {
+            how: PageDamage::Zeroed | PageDamage::Stale,
+            ..
+        }
+        | FaultKind::DamageControlFile { .. }
+        | FaultKind::DamageWal { .. } => return None,
+        FaultKind::DamagePages { .. } => &["data_corruption", "queries_failing", FAILING],
+        FaultKind::TruncateRelation { .. } | FaultKind::RemoveRelation { .. } => {
+            &["data_corruption", "queries_failing", FAILING, "database_unreachable"]
+        }
+        FaultKind::DamageBackup { .. } => &["backup_corrupt"],
+        FaultKind::SpoilData { how, .. } => match how {
+            DataHarm::Delete | DataHarm::Drop | DataHarm::Truncate => &["rows_missing", FAILING],
+            DataHarm::SkewIndex => &["data_corruption", FAILING],
+            // As many rows as before, every page sound, every request answered: only who reads the content notices.
+            DataHarm::WrongUpdate | DataHarm::Encrypt | DataHarm::BadMigration => return None,
         },
+        // No check of a plan reads objects and compares them with their rows.
+        FaultKind::SpoilObjects { .. } => return None,
     };
     Some(kinds.iter().map(|kind| (*kind).to_owned()).collect())
+}
+
+/// Kinds that the plan counts on for the disaster and that a fault of this kind is sure to cause, so that nobody may say
+/// that no plan could notice it. What a command does is not known, nor how long a delay is felt; and clients need not
+/// feel what does not take a service away.
+pub(super) fn sure(drill: &Drill, fault: &FaultKind) -> Vec<String> {
+    let takes_away = match fault {
+        FaultKind::Run(_) | FaultKind::Delay { .. } => return Vec::new(),
+        FaultKind::Kill { .. } | FaultKind::Pause { .. } | FaultKind::LoseData { .. } | FaultKind::Cut { .. } => true,
+        _ => false,
+    };
+    let caused = caused(drill, fault).unwrap_or_default();
+    let mut sure = detection(drill);
+    sure.retain(|kind| caused.contains(kind) && (takes_away || kind != FAILING));
+    sure
+}
+
+/// Where no alert is to notice the fault: the kinds that the plan counts on for the disaster, else those that such a fault
+/// can cause. One of them raised tells that it was noticed all the same.
+fn unexpected(drill: &Drill) -> Vec<String> {
+    match drill.striking() {
+        Some(fault) if kinds(drill).is_none() => {
+            let detection = detection(drill);
+            if detection.is_empty() {
+                caused(drill, &fault.inject).unwrap_or_default()
+            } else {
+                detection
+            }
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The thresholds of the client's path: the plan's, else the scenario's, else a default.
@@ -232,6 +264,11 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         stand_ins: scope::stand_ins(drill),
         not_covered: scope::not_covered(drill),
         damage: drill.striking().and_then(|fault| fault.inject.damage()),
+        own_fault: drill
+            .striking()
+            .is_some_and(|fault| matches!(fault.inject, FaultKind::Run(_))),
+        unexpected_alerts: unexpected(drill),
+        left_out: held::not_held(drill).into_iter().map(str::to_owned).collect(),
         altered: Vec::new(),
     }
 }

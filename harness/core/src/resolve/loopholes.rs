@@ -6,6 +6,7 @@ use crate::scenario::{FaultKind, Service};
 use crate::stamp::{Nanos, SECOND};
 
 use super::drill::Drill;
+use super::held::{self, hits};
 use super::limits::{DEFAULT_CHECKS, ERRORS_PPM, RESPONSE, STABILITY};
 use super::tiers::own;
 
@@ -13,67 +14,11 @@ use super::tiers::own;
 const SETTLE_MAX: Nanos = 60 * SECOND;
 
 pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>) {
-    databases(drill, found);
+    held::mistakes(drill, found);
     struck(drill, found);
     tiers(drill, found);
     rates(drill, found);
     judging(drill, found);
-}
-
-/// Components that the disaster hits; `None` where it hits all, or where the plan has no such disaster.
-fn hits<'a>(drill: &'a Drill) -> Option<Vec<&'a str>> {
-    let hits: Vec<&str> = drill.disaster()?.hits.iter().map(String::as_str).collect();
-    (!hits.is_empty()).then_some(hits)
-}
-
-/// The databases whose loss is judged: without a component that the disaster hits no RPO holds for them.
-fn databases(drill: &Drill, found: &mut Vec<Mistake>) {
-    let scenario = &drill.scenario;
-    let used = scenario.services.values().filter_map(|service| match service {
-        Service::Application(application) => Some(&application.database),
-        Service::Postgres(_) | Service::S3(_) => None,
-    });
-    let restored = scenario
-        .procedure
-        .steps
-        .iter()
-        .filter_map(|step| step.action.restores());
-    let mut names: Vec<&str> = used.map(String::as_str).chain(restored).collect();
-    names.sort();
-    names.dedup();
-    for name in names {
-        let Some(Service::Postgres(held)) = scenario.services.get(name) else {
-            continue;
-        };
-        let at = drill.at("services").then(name).then("postgres");
-        match &held.component {
-            None => {
-                let known: Vec<&str> = drill.plan.components.keys().map(String::as_str).collect();
-                let known = hits(drill).unwrap_or(known);
-                found.push(Mistake::new(
-                    at,
-                    format!("`{name}` names no component of the plan, so no RPO would hold for its data"),
-                    "no `component`",
-                    format!("add `component: NAME` with what it holds: {}", listed(&known)),
-                ));
-            }
-            // One that the plan does not have is told as an unknown name.
-            Some(component) if drill.plan.components.contains_key(component) && !drill.hits(component) => {
-                if let Some(hits) = hits(drill) {
-                    found.push(Mistake::new(
-                        at.then("component"),
-                        format!(
-                            "the disaster `{}` does not hit `{component}`, so no RPO would hold for the data of `{name}`",
-                            scenario.disaster
-                        ),
-                        "not hit",
-                        format!("name a component that it hits: {}", listed(&hits)),
-                    ));
-                }
-            }
-            Some(_) => {}
-        }
-    }
 }
 
 /// What the striking fault hurts must be what the disaster is about, or the drill is one of a milder disaster.

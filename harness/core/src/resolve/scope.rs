@@ -7,8 +7,8 @@ use crate::stamp::SECOND;
 use crate::terms::{StandIn, Status};
 
 use super::drill::Drill;
-use super::limits;
 use super::moving::{self, By};
+use super::{held, limits};
 
 /// The component whose Postgres the backups are taken of.
 pub(super) fn component_backed_up<'a>(drill: &'a Drill) -> Option<&'a str> {
@@ -194,6 +194,7 @@ fn backup_places<'a>(drill: &'a Drill) -> Vec<&'a str> {
 pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
     let mut list = Vec::new();
     let held = drill.components();
+    let not_held = held::not_held(drill);
     let places = backup_places(drill);
     for (name, component) in &drill.plan.components {
         // What keeps the backups has a stand-in of its own.
@@ -201,8 +202,22 @@ pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
         if component.kind == ComponentKind::External && places.iter().any(keeps) {
             continue;
         }
-        if !held.contains(name.as_str()) {
+        if not_held.contains(&name.as_str()) {
+            let limits: Vec<String> = limits::rpo(drill, name).into_iter().map(|limit| limit.text).collect();
+            let why = drill.scenario.leaves_out.get(name);
+            list.push(format!(
+                "{} is not part of the drill, so that its RPO of {} is not judged{}",
+                title(name, component),
+                limits.join(", "),
+                why.map(|why| format!(": {why}")).unwrap_or_default()
+            ));
+        } else if !held.contains(name.as_str()) {
             list.push(format!("{} is not part of the drill", title(name, component)));
+        } else if !drill.hits(name) && component.kind == ComponentKind::Objects {
+            list.push(format!(
+                "loss of {} is not judged by an RPO: the plan's disaster does not hit it; a kept row whose object is gone counts all the same",
+                title(name, component)
+            ));
         } else if !drill.hits(name) {
             let title = title(name, component);
             list.push(format!(

@@ -374,7 +374,7 @@ fn data_that_no_rpo_holds_for_is_a_mistake() {
             standby,
             "postgres: { component: application, site: primary, empty: true }"
         ),
-        "services.standby.postgres.component: not hit"
+        "services.standby.postgres.component: of another kind"
     );
     assert_eq!(
         found(standby, "postgres: { component: databse, site: primary, empty: true }"),
@@ -386,6 +386,98 @@ fn data_that_no_rpo_holds_for_is_a_mistake() {
         without.contains("services.database.postgres: no `component`"),
         "{without}"
     );
+}
+
+#[test]
+fn a_service_that_names_a_component_of_another_kind_is_a_mistake() {
+    let found = |old: &str, new: &str| errors(FAILOVER, DATABASE, old, new).join("; ");
+    let database = "database:\n    postgres: { component: database, site: primary }";
+    for other in ["storage", "configuration", "monitoring", "dns"] {
+        let found = found(
+            database,
+            &database.replace("component: database", &format!("component: {other}")),
+        );
+        assert!(
+            found.contains("services.database.postgres.component: of another kind"),
+            "{other}: {found}"
+        );
+    }
+    assert_eq!(
+        found("s3: { component: storage", "s3: { component: database"),
+        "services.files.s3.component: of another kind"
+    );
+}
+
+#[test]
+fn a_store_that_the_disaster_hits_is_held_or_left_out_in_words() {
+    // Another database, hit too and with a laxer RPO of its own, would make the plan's figure for the first vanish.
+    let second = with(
+        TAROT,
+        "components:\n",
+        "components:\n  other:\n    kind: database\n    rpo:\n      - { is: 7 d, where: here }\n",
+    );
+    let second = with(&second, "    hits: [database]\n", "    hits: [database, other]\n");
+    let errors = |text: &str| -> Vec<String> {
+        examine(&plan(&second).value, &scenario(text).value)
+            .into_iter()
+            .filter(|mistake| mistake.severity == Severity::Error)
+            .map(|mistake| format!("{}: {}", mistake.place, mistake.label))
+            .collect()
+    };
+    assert_eq!(errors(AS_WRITTEN), ["services: `other` is not held"]);
+    let relabelled = AS_WRITTEN.replace("component: database", "component: other");
+    assert!(
+        errors(&relabelled).contains(&"services: `database` is not held".to_owned()),
+        "{:?}",
+        errors(&relabelled)
+    );
+    let told = format!("{AS_WRITTEN}\nleaves_out:\n  other: drilled with its own scenario\n");
+    assert_eq!(errors(&told), [] as [&str; 0]);
+    let (_, terms) = terms(&second, &told, None);
+    assert_eq!(terms.left_out, ["other"]);
+    let covered = terms.not_covered.join("\n");
+    assert!(covered.contains("drilled with its own scenario"), "{covered}");
+    let wordless = format!("{AS_WRITTEN}\nleaves_out:\n  other: \"\"\n");
+    assert_eq!(errors(&wordless), ["leaves_out.other: no reason"]);
+    let held = format!("{AS_WRITTEN}\nleaves_out:\n  other: elsewhere\n  database: too large\n  databse: x\n");
+    assert_eq!(
+        errors(&held),
+        [
+            "leaves_out.database: nothing to leave out",
+            "leaves_out.databse: not known"
+        ]
+    );
+}
+
+#[test]
+fn nobody_may_say_that_no_plan_could_notice_what_this_plan_counts_on_noticing() {
+    let found = |old: &str, new: &str| errors(FAILOVER, DATABASE, old, new).join("; ");
+    let lost = "lose_data: { service: database }";
+    let none = |fault: &str| format!("{fault}\n    detector: none");
+    for fault in [
+        lost,
+        "kill: { service: database }",
+        "cut: { link: [application, database] }",
+    ] {
+        assert_eq!(
+            found(lost, &none(fault)),
+            "faults.0.detector: the plan notices it",
+            "{fault}"
+        );
+    }
+    // What rows say is known to nobody but the ledger; what a delay does depends on how long it is.
+    let quiet = "spoil_data: { service: database, table: bookings, how: wrong_update }";
+    assert_eq!(found(lost, &none(quiet)), "");
+    assert_eq!(
+        found(lost, &none("delay: { link: [application, database], by: 10 s }")),
+        ""
+    );
+    // The judge is told what would contradict it.
+    let text = with(DATABASE, lost, &none(quiet));
+    let (_, terms) = terms(FAILOVER, &text, None);
+    assert_eq!(terms.detector, DetectorTerm::None);
+    assert_eq!(terms.unexpected_alerts, ["database_unreachable", "application_failing"]);
+    assert!(!terms.own_fault);
 }
 
 #[test]
@@ -541,6 +633,61 @@ fn mistakes_of_a_plan_are_drawn_at_their_place() {
         "      when: { share: { above: 2 %, where: \"Monitoring, warning alerts\" } }\n",
         "",
     );
+}
+
+#[test]
+fn a_check_that_counts_rows_wants_a_share_or_a_least_number() {
+    const AT: &str = "  alerts:\n    pages_damaged:\n";
+    let counting = |check: &str, when: &str| {
+        let text = format!(
+            "    counted:\n      probe: {check}\n      every: {{ is: 15 s, where: here }}\n      \
+             timeout: {{ is: 15 s, where: here }}\n  alerts:\n    rows_missing:\n      kind: rows_missing\n      \
+             check: counted\n      failures: {{ is: 1, where: here }}\n{when}    pages_damaged:\n"
+        );
+        parse_plan(Source::new("plan.yaml", with(FAILOVER, AT, &text)))
+            .map_or_else(|mistakes| drawn(&mistakes), |_| String::new())
+    };
+    let rows = "{ row_count: { component: database, table: bookings } }";
+    let when = |figure: &str| format!("      when: {figure}\n");
+    assert_eq!(counting(rows, &when("{ share: { above: 30 %, where: here } }")), "");
+    assert_eq!(
+        counting(
+            "{ row_count: { component: database } }",
+            &when("{ rows: { below: 10, where: here } }")
+        ),
+        ""
+    );
+    for (check, when, problem) in [
+        (rows, String::new(), "this rule sets no threshold"),
+        (
+            rows,
+            when("{ duration: { above: 5 s, where: here } }"),
+            "gives it a time",
+        ),
+        (
+            rows,
+            when("{ rows: { above: 10, where: here } }"),
+            "would call while there are many",
+        ),
+        (
+            "{ row_count: { component: database, table: '' } }",
+            when("{ rows: { below: 10, where: here } }"),
+            "no table has this name",
+        ),
+        (
+            "{ amcheck: database }",
+            when("{ rows: { below: 10, where: here } }"),
+            "counts no rows",
+        ),
+        (
+            "{ row_count: { component: databse } }",
+            when("{ rows: { below: 10, where: here } }"),
+            "databse",
+        ),
+    ] {
+        let drawn = counting(check, &when);
+        assert!(drawn.contains(problem), "{check} {when}: {drawn}");
+    }
 }
 
 #[test]

@@ -16,6 +16,9 @@ use super::{Fault, FaultError, Proof};
 /// How long each command may take where the scenario does not say.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
+/// Detail of a fault that says whose look proves it, where that is not the harness's own probe.
+pub const PROVED_BY: &str = "proved_by";
+
 /// See the module.
 pub struct OwnFault {
     name: String,
@@ -75,6 +78,7 @@ impl Fault for OwnFault {
                 "harm".into(),
                 format!("a command of the scenario: {}", self.spec.command.join(" ")),
             ),
+            (PROVED_BY.into(), "the scenario's own command".into()),
         ])
     }
 

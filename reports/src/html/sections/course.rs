@@ -38,13 +38,17 @@ pub(in crate::html) fn timeline(report: &Report<'_>) -> String {
                 "<tr><td><b>{}</b></td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                 escape(&phase.name),
                 figure::phase(&phase.name),
-                escape(&figure::span(&drill)),
-                escape(&figure::span(&phase.plan))
+                if phase.out_of_order.is_some() {
+                    "-".to_owned()
+                } else {
+                    escape(&figure::span(&drill))
+                },
+                escape(&figure::phase_length(phase))
             )
         })
         .collect();
     let phases = if phases.is_empty() {
-        "<p>No phase was begun and ended.</p>".to_owned()
+        "<p>No phase could be measured: none of them has both its moments.</p>".to_owned()
     } else {
         format!(
             "<table><thead><tr><th>phase</th><th>between</th><th class=\"n\">drill time</th><th class=\"n\">plan time</th></tr></thead><tbody>{}</tbody></table>",

@@ -117,6 +117,9 @@ fn terms() -> Terms {
         stand_ins: Vec::new(),
         not_covered: Vec::new(),
         damage: None,
+        own_fault: false,
+        unexpected_alerts: Vec::new(),
+        left_out: Vec::new(),
         altered: Vec::new(),
     }
 }
@@ -320,6 +323,13 @@ impl Run {
             (0, class(CANARY, 2, Role::Canary, None)),
             (0, class(PRELOAD, 1, Role::Preload, None)),
             (0, incarnation(0)),
+            (
+                0,
+                Event::DataSize {
+                    component: "database".to_owned(),
+                    bytes: 12 << 20,
+                },
+            ),
             (
                 0,
                 Event::Monitor {

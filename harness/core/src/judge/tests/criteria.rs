@@ -101,6 +101,15 @@ fn how_long_a_latent_fault_stayed_unseen_is_a_figure_of_its_own() {
     run.terms.latent = true;
     let finding = run.finding("dwell");
     assert_eq!(finding.outcome, Outcome::Pass);
+    assert!(finding.shown, "the plan demands nothing of it");
+    let shown = run
+        .judge()
+        .verdict
+        .findings
+        .iter()
+        .filter(|finding| finding.shown)
+        .count();
+    assert_eq!(shown, 1, "all others are demanded");
     let Achieved::Duration(span) = finding.achieved else {
         panic!("{finding:?}")
     };

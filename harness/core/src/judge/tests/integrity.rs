@@ -1,10 +1,11 @@
 //! Holes, altered content, declared points, checks.
 
 use super::builder::*;
-use crate::event::{CheckOutcome, Coverage, Event, Point};
+use crate::event::{CheckOutcome, Class, Coverage, Event, Point, Role};
 use crate::ledger::{Content, Operation, OperationKind, OperationOutcome};
 use crate::stamp::Stamp;
-use crate::verdict::Outcome;
+use crate::terms::Domain;
+use crate::verdict::{Achieved, Outcome};
 
 #[test]
 fn writers_that_go_on_after_recovery_make_no_hole() {
@@ -306,4 +307,137 @@ fn checks_fail_pass_and_cover() {
     }
     run.drop("check").push(173_000, empty);
     assert_eq!(run.of("check.amcheck"), Outcome::Inconclusive, "it covered nothing");
+}
+
+/// The plain drill beside a store of objects, with a service whose rows point at them where `rows` tells how many.
+fn with_objects(rows: Option<u64>) -> Run {
+    let mut run = Run::plain();
+    let mut objects = run.terms.components["database"].clone();
+    objects.domain = Domain::Key;
+    run.terms.components.insert("storage".to_owned(), objects);
+    let Some(rows) = rows else { return run };
+    run.push(0, files(9, 5));
+    for key in 1..=rows {
+        run.operations.push(write(9, key, 1, 50_000, 0));
+        run.found.push(row(5, key, 1));
+    }
+    run
+}
+
+/// The class of the service whose rows point at objects.
+fn files(id: u16, space: u16) -> Event {
+    Event::Class(Class {
+        id,
+        service: "files".to_owned(),
+        component: "database".to_owned(),
+        tier: Some(0),
+        space,
+        role: Role::Workload,
+    })
+}
+
+#[test]
+fn rows_without_their_object_are_looked_for_among_rows_that_point_at_one() {
+    let run = with_objects(Some(3));
+    let finding = run.finding("dangling.database");
+    assert_eq!(finding.outcome, Outcome::Pass, "{finding:#?}");
+    assert_eq!(finding.coverage.as_ref().map(|coverage| coverage.rows), Some(3));
+    assert!(finding.because.contains("among 3 rows"), "{}", finding.because);
+    assert_eq!(run.of("rpo.storage"), Outcome::Pass);
+    let loss = &run.judge().verdict.loss;
+    assert_eq!(
+        (loss["database"].pointing, loss["storage"].through_rows),
+        (Some(3), true)
+    );
+
+    let mut run = with_objects(Some(3));
+    run.found.last_mut().unwrap().content = Content::Dangling;
+    assert_eq!(run.of("dangling.database"), Outcome::Fail);
+    assert_eq!(run.of("rpo.storage"), Outcome::Fail);
+}
+
+#[test]
+fn no_row_that_points_at_an_object_covers_nothing() {
+    let run = with_objects(Some(0));
+    let finding = run.finding("dangling.database");
+    assert_eq!(finding.outcome, Outcome::Inconclusive, "{finding:#?}");
+    assert_eq!(run.outcome(), Outcome::Inconclusive);
+
+    // All that pointed at objects was acknowledged, and nothing of it is there: no row is left to look at.
+    let mut run = with_objects(Some(3));
+    run.found.retain(|row| row.space != 5);
+    assert_eq!(run.of("rpo.storage"), Outcome::Inconclusive);
+}
+
+#[test]
+fn a_drill_without_rows_that_point_at_objects_says_so_and_judges_none() {
+    let mut run = with_objects(None);
+    run.terms.components.get_mut("storage").unwrap().rpo.clear();
+    let verdict = run.judge().verdict;
+    let ids: Vec<&str> = verdict.findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert!(!ids.contains(&"dangling.database"), "{ids:?}");
+    let told = verdict.not_covered.join("\n");
+    assert!(
+        told.contains("storage: clients wrote no row that points at an object"),
+        "{told}"
+    );
+    assert!(!verdict.loss["storage"].through_rows);
+    assert_eq!(verdict.outcome, Outcome::Pass);
+}
+
+#[test]
+fn what_cannot_be_ordered_against_a_declared_position_is_told_and_not_shown_as_a_range_that_passes() {
+    let mut run = Run::plain();
+    run.lose(95_000, STRIKE);
+    run.drop("recovery_point").push(114_500, point(0, Point::Lsn(1_000)));
+    let lsn = |lsn| Event::Lsn { incarnation: 0, lsn };
+    run.push(94_900, lsn(990)).push(95_600, lsn(1_010));
+    let finding = run.finding("declared_point.database");
+    assert_eq!(finding.outcome, Outcome::Pass);
+    assert_eq!(
+        finding.achieved,
+        Achieved::Count {
+            lower: 0,
+            upper: Some(0)
+        }
+    );
+    assert!(
+        finding.because.contains("1 could not be ordered") && finding.because.contains("1 s is let pass"),
+        "{}",
+        finding.because
+    );
+    // A wider place leaves it open, and then what may lie before the point is shown.
+    run.drop("lsn").push(94_900, lsn(990)).push(96_500, lsn(1_010));
+    let finding = run.finding("declared_point.database");
+    assert_eq!(finding.outcome, Outcome::Inconclusive);
+    assert_eq!(
+        finding.achieved,
+        Achieved::Count {
+            lower: 0,
+            upper: Some(2)
+        }
+    );
+}
+
+#[test]
+fn the_size_of_the_drill_is_what_was_measured_never_the_reach_of_a_check() {
+    let mut run = Run::plain();
+    let size = |bytes| Event::DataSize {
+        component: "database".to_owned(),
+        bytes,
+    };
+    run.push(10, size(18 << 20));
+    let scope = run.judge().verdict.scope;
+    assert!(scope.contains("AT DRILL SIZE (18 MiB)"), "{scope}");
+    run.drop("data_size");
+    let scope = run.judge().verdict.scope;
+    assert!(scope.contains("AT DRILL SIZE (size unknown)"), "{scope}");
+}
+
+#[test]
+fn what_the_drill_left_out_stands_in_the_scope() {
+    let mut run = Run::plain();
+    run.terms.left_out = vec!["configuration".to_owned(), "frontend".to_owned()];
+    let scope = run.judge().verdict.scope;
+    assert!(scope.contains(", without configuration, frontend"), "{scope}");
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod classification;
+mod course;
 mod criteria;
 mod definitions;
 mod detection;
@@ -13,3 +14,4 @@ mod restoration;
 mod rpo;
 mod rto;
 mod soundness;
+mod witness;
