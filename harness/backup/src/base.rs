@@ -19,6 +19,9 @@ const MAJOR_MIN: u32 = 15;
 pub struct BaseBackupOptions {
     /// Carry the WAL from begin to end of the backup within it. `None`: where the cluster does not archive.
     pub include_wal: Option<bool>,
+    /// Have the server not verify the checksums of the pages that it reads, as a copy of its files would not either: damaged
+    /// pages then become part of a backup, and [`Repository::verify`] finds them there.
+    pub unchecked: bool,
     /// How long the server may say nothing, in seconds: the wait for its checkpoint and for its archiver is part of it.
     pub idle_seconds_max: u64,
 }
@@ -27,6 +30,7 @@ impl Default for BaseBackupOptions {
     fn default() -> Self {
         Self {
             include_wal: None,
+            unchecked: false,
             idle_seconds_max: 120,
         }
     }
@@ -88,10 +92,15 @@ impl Repository {
             );
         }
         let statement = format!(
-            "BASE_BACKUP (LABEL '{}', PROGRESS 0, CHECKPOINT 'fast', WAL {}, WAIT {}, MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C')",
+            "BASE_BACKUP (LABEL '{}', PROGRESS 0, CHECKPOINT 'fast', WAL {}, WAIT {}, MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C'{})",
             label.replace('\'', "''"),
             u8::from(record.wal_included),
             u8::from(archives),
+            if options.unchecked {
+                ", VERIFY_CHECKSUMS false"
+            } else {
+                ""
+            },
         );
         session.ask("base backup", &statement).await?;
         let (start, timeline) = position(&session.result_set().await?)?;
@@ -194,7 +203,13 @@ async fn describe(session: &mut Replication, record: &mut BackupRecord) -> Resul
     let system = session.rows("identify the server", "IDENTIFY_SYSTEM").await?;
     record.system_identifier = system.first().and_then(|row| row.first().cloned().flatten());
     let mut settings = Vec::new();
-    for name in ["archive_mode", "archive_command", "archive_library", "wal_segment_size"] {
+    for name in [
+        "archive_mode",
+        "archive_command",
+        "archive_library",
+        "wal_segment_size",
+        "data_checksums",
+    ] {
         let rows = session.rows("read a setting", &format!("SHOW {name}")).await?;
         settings.push(
             rows.first()
@@ -203,6 +218,7 @@ async fn describe(session: &mut Replication, record: &mut BackupRecord) -> Resul
         );
     }
     record.wal_segment_bytes = size(&settings[3]);
+    record.data_checksums = Some(settings[4] == "on");
     // SHOW tells "(disabled)" for the command where archive_mode is off.
     let command = !settings[1].is_empty() && settings[1] != "(disabled)";
     Ok(settings[0] != "off" && (command || !settings[2].is_empty()))

@@ -15,6 +15,7 @@ use tar::EntryType;
 use crate::container::from_io;
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Reckoning};
+use crate::pages::PageScan;
 
 /// The name that PG_VERSION has until the restore is whole.
 pub(crate) const VERSION_PENDING: &str = "PG_VERSION.restoring";
@@ -28,13 +29,14 @@ pub(crate) struct Unpacked {
     pub(crate) bytes: u64,
 }
 
-/// Reads the archive `source` (object `key`) and checks it against `manifest`; writes it below `into` if that is given.
-/// Blocks.
+/// Reads the archive `source` (object `key`) and checks it against `manifest`; writes it below `into` if that is given, and
+/// shows it to `pages`. Blocks.
 pub(crate) fn unpack(
     key: &str,
     source: impl Read,
     manifest: &Manifest,
     into: Option<&Path>,
+    mut pages: Option<&mut PageScan>,
     done: &AtomicU64,
 ) -> Result<Unpacked> {
     let damaged = |error: std::io::Error| {
@@ -87,6 +89,9 @@ pub(crate) fn unpack(
                 None => None,
             };
             let mut digest = Reckoning::like(expected);
+            if let Some(pages) = &mut pages {
+                pages.file(&name);
+            }
             let mut read: u64 = 0;
             loop {
                 let count = match entry.read(&mut step) {
@@ -96,6 +101,9 @@ pub(crate) fn unpack(
                     Err(error) => return Err(damaged(error)),
                 };
                 digest.add(&step[..count]);
+                if let Some(pages) = &mut pages {
+                    pages.add(&step[..count]);
+                }
                 if let Some((file, path)) = &mut target {
                     file.write_all(&step[..count]).map_err(Error::io("write", &*path))?;
                 }

@@ -130,7 +130,7 @@ impl Repository {
                                 .map_err(failed("put a part of", &name))?;
                         }
                     }
-                    Some(Frame::Close { bytes: size }) => {
+                    Some(Frame::Close { bytes: size, .. }) => {
                         (files, bytes) = (files + 1, bytes + size);
                         break;
                     }

@@ -86,9 +86,10 @@ impl FrameWriter {
 pub(crate) enum Frame {
     Open(String),
     Data(Bytes),
-    /// The content was whole; its length.
+    /// The content was whole; its length and digest.
     Close {
         bytes: u64,
+        sha256: [u8; 32],
     },
 }
 
@@ -154,7 +155,7 @@ impl FrameReader {
                     return Err(self.damaged("a content does not fit its digest"));
                 }
                 self.contents += 1;
-                Ok(Some(Frame::Close { bytes }))
+                Ok(Some(Frame::Close { bytes, sha256 }))
             }
             (b'E', None) => {
                 if *payload != self.contents.to_be_bytes() {

@@ -61,6 +61,9 @@ pub struct BackupRecord {
     pub server_version: Option<String>,
     /// Bytes of one WAL segment of the cluster.
     pub wal_segment_bytes: Option<u64>,
+    /// Base: whether the cluster's pages bear checksums; older versions did not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_checksums: Option<bool>,
     /// Base only: the WAL that the backup needs lies within it, since the cluster does not archive.
     pub wal_included: bool,
     /// The stored objects, in the order of a restore.

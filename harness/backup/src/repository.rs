@@ -131,6 +131,7 @@ pub(crate) fn begin(kind: BackupKind, label: &str) -> BackupRecord {
         system_identifier: None,
         server_version: None,
         wal_segment_bytes: None,
+        data_checksums: None,
         wal_included: false,
         objects: Vec::<StoredObject>::new(),
         tool: String::new(),

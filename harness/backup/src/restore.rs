@@ -17,6 +17,7 @@ use crate::extract::{self, Unpacked, VERSION_PENDING};
 use crate::key::random_bytes;
 use crate::manifest::Manifest;
 use crate::object::{self, Pieces, StoredObject};
+use crate::pages::PageScan;
 use crate::record::{BackupKind, BackupRecord};
 use crate::repository::{Repository, watched};
 use crate::wal;
@@ -117,7 +118,7 @@ impl Repository {
         let work = {
             let (staging, done, into) = (staging.clone(), done.clone(), into.to_owned());
             object::blocking("the restore", move || {
-                let outcome = extract::unpack(&archive.key, opened, &manifest, Some(&staging.path), &done)
+                let outcome = extract::unpack(&archive.key, opened, &manifest, Some(&staging.path), None, &done)
                     .and_then(|unpacked| staging.publish(&into, &manifest_text, &settings).map(|()| unpacked));
                 if outcome.is_err() {
                     staging.remove();
@@ -154,13 +155,19 @@ impl Repository {
         Ok(text)
     }
 
-    /// Checks a base backup's archive without writing it.
-    pub(crate) async fn check_base(&self, record: &BackupRecord, done: Arc<AtomicU64>) -> Result<Unpacked> {
+    /// Checks a base backup's archive without writing it, and the pages in it if `scan` is given.
+    pub(crate) async fn check_base(
+        &self,
+        record: &BackupRecord,
+        mut scan: Option<PageScan>,
+        done: Arc<AtomicU64>,
+    ) -> Result<(Unpacked, Option<PageScan>)> {
         let (_, manifest) = self.manifest(record).await?;
         let archive = record.object("/base.tar")?.clone();
         let opened = object::open(&self.store, &self.key, &archive).await?;
         object::blocking("the check", move || {
-            extract::unpack(&archive.key, opened, &manifest, None, &done)
+            let unpacked = extract::unpack(&archive.key, opened, &manifest, None, scan.as_mut(), &done)?;
+            Ok((unpacked, scan))
         })
         .await
     }

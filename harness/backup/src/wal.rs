@@ -225,6 +225,14 @@ pub(crate) fn name_of(wal_name: &str) -> String {
     format!("wal/{wal_name}")
 }
 
+/// Bytes of a segment of the cluster that a backup is of.
+pub(crate) fn segment_bytes(record: &BackupRecord) -> u64 {
+    record
+        .wal_segment_bytes
+        .filter(|size| size.is_power_of_two())
+        .unwrap_or(WAL_SEGMENT_BYTES)
+}
+
 /// The segments from begin to end of a base backup.
 pub(crate) fn needed(record: &BackupRecord) -> Result<Vec<String>> {
     let position = |lsn: &Option<String>| lsn.as_deref().and_then(parse_lsn);
@@ -236,10 +244,7 @@ pub(crate) fn needed(record: &BackupRecord) -> Result<Vec<String>> {
             "it does not tell the WAL that the backup needs",
         ));
     };
-    let size = record
-        .wal_segment_bytes
-        .filter(|size| size.is_power_of_two())
-        .unwrap_or(WAL_SEGMENT_BYTES);
+    let size = segment_bytes(record);
     // The stop position is exclusive.
     let (first, last) = (start / size, stop.saturating_sub(1).max(start) / size);
     if last - first > 100_000 {

@@ -4,6 +4,8 @@
 //! out; what does not follow from the record before it ends the stream, as it does for Postgres itself. The layout is that
 //! of Postgres 15 to 18 (access/xlogrecord.h, xlog_internal.h), in the byte order of this machine.
 
+use crate::pages::PageName;
+
 const PAGE: usize = 8192;
 const SHORT_HEADER: usize = 24;
 const LONG_HEADER: usize = 40;
@@ -48,6 +50,8 @@ pub(crate) struct Record {
     pub(crate) info: u8,
     /// The relation of its first block.
     pub(crate) relation: Option<RelationFile>,
+    /// Pages that it makes whole: by an image, or anew.
+    pub(crate) images: Vec<PageName>,
     /// Its main data.
     pub(crate) main: Vec<u8>,
 }
@@ -169,22 +173,32 @@ impl Reader {
             return None;
         }
         self.last = Some(begun.lsn);
-        let (relation, main) = parts(bytes)?;
+        let Parts { relation, images, main } = parts(bytes)?;
         Some(Record {
             lsn: begun.lsn,
             xid: u32_at(bytes, 4),
             info: bytes[16],
             manager: bytes[17],
             relation,
+            images,
             main,
         })
     }
 }
 
-/// The relation of the first block, and the main data.
-fn parts(bytes: &[u8]) -> Option<(Option<RelationFile>, Vec<u8>)> {
+/// What a record consists of.
+struct Parts {
+    relation: Option<RelationFile>,
+    images: Vec<PageName>,
+    main: Vec<u8>,
+}
+
+fn parts(bytes: &[u8]) -> Option<Parts> {
     let mut at = RECORD_HEADER;
     let mut relation = None;
+    let mut images = Vec::new();
+    // A block of the same relation as the one before it does not name it again.
+    let mut before = None;
     let (mut payload, mut main) = (0_usize, 0_usize);
     let need = |at: usize, count: usize| (at + count <= bytes.len()).then_some(());
     // Headers come first, what they announce after them: they end where the rest is as long as they announced.
@@ -195,12 +209,15 @@ fn parts(bytes: &[u8]) -> Option<(Option<RelationFile>, Vec<u8>)> {
             0..=32 => {
                 need(at, 3)?;
                 let flags = bytes[at];
+                // A page that replay makes anew needs no image of it.
+                let mut whole = flags & 0x40 != 0;
                 payload += usize::from(u16_at(bytes, at + 1));
                 at += 3;
                 if flags & 0x10 != 0 {
                     need(at, 5)?;
                     payload += usize::from(u16_at(bytes, at));
                     let image = bytes[at + 4];
+                    whole |= image & 0x02 != 0;
                     at += 5;
                     // A hole, and compressed: its length follows.
                     if image & 0x01 != 0 && image & 0x1C != 0 {
@@ -215,7 +232,16 @@ fn parts(bytes: &[u8]) -> Option<(Option<RelationFile>, Vec<u8>)> {
                         file: u32_at(bytes, at + 8),
                     };
                     relation.get_or_insert(file);
+                    before = Some(file);
                     at += 12;
+                }
+                need(at, 4)?;
+                if let (true, Some(relation)) = (whole, before) {
+                    images.push(PageName {
+                        relation,
+                        fork: flags & 0x0F,
+                        block: u32_at(bytes, at),
+                    });
                 }
                 at += 4;
             }
@@ -238,7 +264,11 @@ fn parts(bytes: &[u8]) -> Option<(Option<RelationFile>, Vec<u8>)> {
     if bytes.len() - at != payload + main {
         return None;
     }
-    Some((relation, bytes[bytes.len() - main..].to_vec()))
+    Some(Parts {
+        relation,
+        images,
+        main: bytes[bytes.len() - main..].to_vec(),
+    })
 }
 
 fn aligned(at: usize) -> usize {

@@ -302,6 +302,7 @@ mod tests {
             manager,
             info,
             relation,
+            images: Vec::new(),
             main,
         }
     }

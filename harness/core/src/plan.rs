@@ -32,7 +32,7 @@ pub use component::{Component, ComponentKind, DataClass, Provider, Tier};
 pub use disaster::{Automation, Decision, Disaster, Impact, Severity};
 pub use figure::{Figure, Written};
 pub use listing::Listed;
-pub use monitoring::{AlertRule, Check, Count, Monitoring, ProbeKind, Threshold, Watched};
+pub use monitoring::{AlertRule, Check, Count, CountedRows, Monitoring, ProbeKind, Threshold, Watched};
 pub use organisation::{Communication, Contact, Demand, DrillDuty, Escalation, Metric, Role, Template, Untargeted};
 pub use outline::Outlined;
 pub use quantity::{Duration, Share, Unit};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use firedrill_backup::{BucketConfig, Database, Repository};
+use firedrill_backup::{BaseBackupOptions, BucketConfig, Database, Repository};
 use firedrill_core::event::{DelayKind, Event};
 use firedrill_core::scenario::CommandLine;
 use firedrill_core::stamp::{Nanos, Stamp};
@@ -20,8 +20,8 @@ use crate::recorder::Recorder;
 pub enum Kind {
     /// A dump, by `pg_dump` where the machine has one.
     Dump(Option<PathBuf>),
-    /// A base backup.
-    Base,
+    /// A base backup, by these options.
+    Base(BaseBackupOptions),
     /// A copy of the application's bucket.
     Files(BucketConfig),
     /// A command of the user's own.
@@ -138,8 +138,11 @@ impl Schedule {
         taken.map(|record| record.id).map_err(|error| error.to_string())
     }
 
-    async fn base(&self) -> Result<String, String> {
-        let taken = self.repository()?.base_backup(&self.database, "cadence", &|_| {}).await;
+    async fn base(&self, options: &BaseBackupOptions) -> Result<String, String> {
+        let repository = self.repository()?;
+        let taken = repository
+            .base_backup_with(&self.database, "cadence", options, &|_| {})
+            .await;
         taken.map(|record| record.id).map_err(|error| error.to_string())
     }
 
@@ -147,7 +150,7 @@ impl Schedule {
         let early = now();
         let (kind, taken) = match &self.kind {
             Kind::Dump(program) => ("dump", self.dump(program.as_deref()).await),
-            Kind::Base => ("base", self.base().await),
+            Kind::Base(options) => ("base", self.base(options).await),
             Kind::Files(bucket) => ("files", self.files(bucket).await),
             Kind::Own(own) => (own.kind, own.take().await.map_err(|error| error.to_string())),
         };

@@ -3,6 +3,7 @@
 
 pub mod amcheck;
 pub mod constraints;
+pub mod definitions;
 pub mod own;
 pub mod static_tables;
 

@@ -37,6 +37,7 @@ use firedrill_respond::{Monitor, OwnCommands, People, Team};
 
 use crate::archive_watch::ArchiveWatch;
 use crate::cadence::Cadence;
+use crate::check::constraints::Before;
 use crate::check::static_tables::Digests;
 use crate::fault::Fault;
 use crate::heartbeat::Heartbeat;
@@ -102,6 +103,8 @@ pub struct Drill {
     faults: Vec<Box<dyn Fault>>,
     injected: Vec<usize>,
     digests: Digests,
+    /// What the database was while the system was whole.
+    before: Before,
     /// The component that the struck database holds, and the service it began on.
     component: String,
     database: String,
@@ -143,6 +146,7 @@ impl Drill {
             faults: Vec::new(),
             injected: Vec::new(),
             digests: Digests::default(),
+            before: Before::default(),
             component: String::new(),
             database: String::new(),
             incarnation: 0,

@@ -94,6 +94,12 @@ pub trait Fault: Send + Sync {
     /// Looks, by the harness's own means, whether it is broken now.
     async fn prove(&self) -> Proof;
 
+    /// Looks whether it still is, as a condition, what the scenario says of it: damage of the newest backup is none any more
+    /// once a newer one came. What it did to the thing itself is for `prove`.
+    async fn stands(&self) -> Proof {
+        self.prove().await
+    }
+
     /// Ends the fault where that is the harness's to do; lost data stays lost.
     async fn heal(&self) -> Result<(), FaultError>;
 

@@ -9,12 +9,22 @@ use firedrill_core::judge::{Judged, judge};
 use firedrill_core::resolve::{TWIN, resolve_altered};
 use firedrill_reports::Report;
 
+use crate::build::{self, PROGRAM};
 use crate::run_directory::DirectoryFiles;
 
 /// Makes sure that the terms are those of the plan and scenario whose texts lie beside them: a chain of digests shows
 /// that nothing was changed afterwards, not that it was right to begin with.
 fn follow_from_their_texts(inputs: &RunInputs, sealed: bool) -> Result<(), EvidenceError> {
     let misfit = |found: String, expected: &str| {
+        let recorded = inputs.versions.get(PROGRAM);
+        let this = build::named();
+        if recorded.is_none_or(|recorded| *recorded != this) {
+            return EvidenceError::OtherBuild {
+                recorded: recorded.cloned().unwrap_or_else(|| "a build that gives no name".into()),
+                this,
+                why: format!("{found}, expected {expected}"),
+            };
+        }
         EvidenceError::Altered(Box::new(Misfit {
             file: RUN_FILE.into(),
             place: "terms".into(),

@@ -5,6 +5,7 @@
 
 pub mod application_status;
 pub mod archive_watch;
+pub mod build;
 pub mod cadence;
 pub mod check;
 pub mod cli;

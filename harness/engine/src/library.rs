@@ -52,6 +52,10 @@ pub const PLANS: &[Shipped] = &[
 /// The shipped scenarios.
 pub const SCENARIOS: &[Shipped] = &[
     shipped!(
+        "samia-tarot-failover/backup-of-corrupt-database",
+        "scenarios/samia-tarot-failover/backup-of-corrupt-database.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/database-failure",
         "scenarios/samia-tarot-failover/database-failure.yaml"
     ),

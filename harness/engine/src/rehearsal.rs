@@ -10,6 +10,7 @@ use firedrill_core::scenario::Expectation;
 use firedrill_core::{Plan, Scenario, Terms};
 use firedrill_environment::{Build, Origin, PostgresChoice, Source};
 
+use crate::build::{self, PROGRAM};
 use crate::cli::Cli;
 use crate::command::Failure;
 use crate::drill::{Recalled, Script, Stops};
@@ -205,9 +206,9 @@ pub fn find_postgres(wanted: &PostgresChoice, cli: &Cli) -> Result<Build, Failur
         })
 }
 
-fn versions(build: &Build) -> BTreeMap<String, String> {
+fn versions(postgres: &Build) -> BTreeMap<String, String> {
     let system = rustix::system::uname();
-    let origin = match &build.origin {
+    let origin = match &postgres.origin {
         Origin::System => "of this machine".to_owned(),
         Origin::Given => "from the directory that was named".to_owned(),
         Origin::Fetched {
@@ -217,9 +218,9 @@ fn versions(build: &Build) -> BTreeMap<String, String> {
     BTreeMap::from([
         (
             "postgres".to_owned(),
-            format!("{}, {origin}, server SHA-256 {}", build.version, build.sha256),
+            format!("{}, {origin}, server SHA-256 {}", postgres.version, postgres.sha256),
         ),
-        ("firedrill".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        (PROGRAM.to_owned(), build::named()),
         ("kernel".to_owned(), system.release().to_string_lossy().into_owned()),
         ("machine".to_owned(), system.machine().to_string_lossy().into_owned()),
     ])

@@ -50,6 +50,10 @@ pub trait Files: Send + Sync {
     /// Removes a file, or a directory with all in it; the empty path is the data directory itself. What is not there
     /// is already removed.
     async fn remove(&self, path: &Path) -> Result<()>;
+    /// Loses the disk: every file of the data directory is cut to nothing, which each hard link of it sees, and removed;
+    /// so is what a cluster keeps elsewhere (a linked `pg_wal`, tablespaces). Returns when nothing is left; what is not
+    /// there is already lost. The service must be down.
+    async fn lose(&self) -> Result<()>;
     /// Forces a file or directory to the disk.
     async fn sync(&self, path: &Path) -> Result<()>;
     /// Whether there is such a path.

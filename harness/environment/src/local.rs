@@ -2,6 +2,7 @@
 
 mod command;
 mod files;
+mod loss;
 mod program;
 mod server;
 mod service;

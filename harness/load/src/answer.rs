@@ -36,7 +36,12 @@ pub struct Answer {
     pub body: Option<String>,
     /// Bits of [`firedrill_core::ledger::flag`].
     pub flags: u8,
+    /// Why it was not acked, as far as it was told: the beginning of the answer, or that none came.
+    pub why: Option<Box<str>>,
 }
+
+/// Characters of an answer that are kept as a reason.
+const WHY_CHARS_MAX: usize = 200;
 
 impl Answer {
     /// An answer that tells nothing but how it ended.
@@ -49,7 +54,15 @@ impl Answer {
             incarnation: None,
             body: None,
             flags,
+            why: None,
         }
+    }
+
+    /// The same, with the reason.
+    #[must_use]
+    pub fn because(mut self, why: &str) -> Answer {
+        self.why = Some(why.chars().take(WHY_CHARS_MAX).collect::<String>().into());
+        self
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use firedrill_core::FoundRow;
 use firedrill_core::ledger::Content;
 use futures::{StreamExt, TryStreamExt, pin_mut};
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row};
 
 use crate::body::is_genuine;
 use crate::error::LoadError;
@@ -177,7 +177,12 @@ async fn read_space(
         .await
         .map_err(read.config.failed(&what))?;
     let counted: i64 = counted.try_get(0).map_err(read.config.failed(&what))?;
-    let columns = if space.objects { ", object, bytes, sha256" } else { "" };
+    let follows = space.service == FOLLOWING && has_following(read, client, name).await?;
+    let columns = match (space.objects, follows) {
+        (true, _) => ", object, bytes, sha256",
+        (false, true) => ", reader, slot",
+        (false, false) => "",
+    };
     let text = format!("SELECT key, version, body{columns} FROM {name} WHERE key >= 0");
     let none: [&(dyn ToSql + Sync); 0] = [];
     let stream = client.query_raw(&text, none).await.map_err(read.config.failed(&what))?;
@@ -200,7 +205,7 @@ async fn read_space(
                 let what = &what;
                 async move {
                     let row = row.map_err(read.config.failed(what))?;
-                    look(read, space, objects, &row).await
+                    look(read, space, objects, follows, &row).await
                 }
             })
             .buffered(if objects.is_some() { FETCHES } else { 1 });
@@ -235,6 +240,7 @@ async fn look(
     read: &FinalRead,
     space: &Space,
     objects: Option<&Arc<dyn Objects>>,
+    follows: bool,
     row: &Row,
 ) -> Result<(FoundRow, u64), LoadError> {
     let key: i64 = row.try_get(0).map_err(read.config.failed("reading a key"))?;
@@ -244,6 +250,7 @@ async fn look(
     let genuine = body.is_some_and(|body| {
         key >= 0 && version > 0 && is_genuine(read.content_seed, &space.service, key as u64, version as u32, body)
     });
+    let genuine = genuine && (!follows || is_followed(row, key, version));
     let mut content = if genuine { Content::Genuine } else { Content::Mutated };
     if let (Content::Genuine, Some(objects)) = (content, objects)
         && !is_backed(objects.as_ref(), row).await?
@@ -259,6 +266,29 @@ async fn look(
         content,
     };
     Ok((found, body.map_or(0, |body| body.len() as u64)))
+}
+
+/// The table of the sample application with columns that follow from key and version.
+const FOLLOWING: &str = "bookings";
+
+/// Whether the table has them: a table of that name may be another application's.
+async fn has_following(read: &FinalRead, client: &Client, name: &str) -> Result<bool, LoadError> {
+    let row = client
+        .query_one(
+            "SELECT count(*) = 2 FROM pg_attribute WHERE attrelid = to_regclass(quote_ident($1::text)) \
+             AND attname IN ('reader', 'slot') AND atttypid = 'int'::regtype AND NOT attisdropped",
+            &[&name],
+        )
+        .await
+        .map_err(read.config.failed("asking for columns that follow from the key"))?;
+    row.try_get(0)
+        .map_err(read.config.failed("asking for columns that follow from the key"))
+}
+
+/// Whether a booking's reader and slot are those of its key and version, as application and preload write them.
+fn is_followed(row: &Row, key: i64, version: i32) -> bool {
+    let (reader, slot): (Option<i32>, Option<i32>) = (row.try_get(3).ok(), row.try_get(4).ok());
+    reader.map(i64::from) == Some((key % 100).abs()) && slot == Some(version % 48)
 }
 
 /// Whether the object that a row points at is there and is the one that the row describes.

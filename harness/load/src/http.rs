@@ -254,12 +254,20 @@ impl Wire<'_> {
 /// Reads an answer; `written` is the version that a write makes.
 fn judge(session: &mut HttpSession, exchange: Exchange, flags: u8, key: u64, written: Option<u32>) -> Answer {
     let (status, bytes) = match exchange {
-        Exchange::Unsent => return Answer::bare(OperationOutcome::Refused, flags),
-        Exchange::Lost => return Answer::bare(OperationOutcome::Indeterminate, flags),
+        Exchange::Unsent if flags & flag::GAVE_UP == 0 => {
+            return Answer::bare(OperationOutcome::Refused, flags).because("no connection");
+        }
+        Exchange::Unsent => return Answer::bare(OperationOutcome::Refused, flags).because("no connection in time"),
+        Exchange::Lost if flags & flag::GAVE_UP == 0 => {
+            return Answer::bare(OperationOutcome::Indeterminate, flags)
+                .because("the connection ended without an answer");
+        }
+        Exchange::Lost => return Answer::bare(OperationOutcome::Indeterminate, flags).because("no answer in time"),
         Exchange::Answered(status, bytes) => (status, bytes),
     };
     let Ok(wire) = serde_json::from_slice::<Wire<'_>>(&bytes) else {
-        return Answer::bare(OperationOutcome::Indeterminate, flags);
+        let said = format!("{status} {}", String::from_utf8_lossy(&bytes));
+        return Answer::bare(OperationOutcome::Indeterminate, flags).because(&said);
     };
     let mut answer = Answer::bare(OperationOutcome::Indeterminate, flags | wire.flags());
     answer.incarnation = wire.incarnation.as_deref().map(|name| session.named(name));
@@ -283,7 +291,10 @@ fn judge(session: &mut HttpSession, exchange: Exchange, flags: u8, key: u64, wri
         }
         _ => {}
     }
-    answer
+    if answer.outcome == OperationOutcome::Acked {
+        return answer;
+    }
+    answer.because(&format!("{status} {}", String::from_utf8_lossy(&bytes)))
 }
 
 #[async_trait]

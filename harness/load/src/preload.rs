@@ -239,6 +239,7 @@ pub async fn preload_through(
         let (mut session, sink, class, rows) = (client.session(), sink.clone(), rows.class.clone(), rows.rows);
         async move {
             let (mut batch, mut failed, mut name) = (Vec::new(), 0u64, String::new());
+            let mut first: Option<String> = None;
             for key in keys(rows).skip(number as usize).step_by(SESSIONS as usize) {
                 let text = body(content_seed, &class.service, key, 1);
                 let write = Write {
@@ -263,7 +264,11 @@ pub async fn preload_through(
                     began,
                     done: now(),
                 };
-                failed += u64::from(answer.outcome != OperationOutcome::Acked);
+                if answer.outcome != OperationOutcome::Acked {
+                    failed += 1;
+                    let why = answer.why.as_deref().unwrap_or("no reason was told");
+                    first.get_or_insert_with(|| format!("key {key}: {why}"));
+                }
                 batch.push(Operation {
                     outcome: answer.outcome,
                     flags: answer.flags,
@@ -282,19 +287,26 @@ pub async fn preload_through(
             if !batch.is_empty() {
                 sink.operations(&batch);
             }
-            (failed, name)
+            (failed, name, first)
         }
     };
     let ended = futures::future::join_all((0..SESSIONS).map(worker)).await;
-    let failed: u64 = ended.iter().map(|(failed, _)| failed).sum();
+    let failed: u64 = ended.iter().map(|(failed, ..)| failed).sum();
     if failed > 0 {
         return Err(LoadError::Unexpected {
             what: format!("preloaded rows of {} that were not acknowledged", rows.class.service),
-            found: format!("{failed} or more of {}", rows.rows),
-            expected: "none".into(),
+            found: format!(
+                "{failed} or more of {}, the first of them {}",
+                rows.rows,
+                ended
+                    .iter()
+                    .find_map(|(.., first)| first.as_deref())
+                    .unwrap_or("unknown")
+            ),
+            expected: format!("none, each within {} s", deadline.as_secs_f64()),
         });
     }
-    let name = ended.into_iter().map(|(_, name)| name).find(|name| !name.is_empty());
+    let name = ended.into_iter().map(|(_, name, _)| name).find(|name| !name.is_empty());
     Ok(PreloadReport {
         rows: u64::from(rows.rows),
         bulk_rows: 0,

@@ -18,7 +18,7 @@ mod wal_target;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use firedrill_core::scenario::{Action, TargetRule};
+use firedrill_core::scenario::{Action, BackupRule, TargetRule};
 use firedrill_environment::EnvironmentError;
 use tokio::time::Instant;
 
@@ -173,7 +173,7 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
         } => restore::perform(team, into, *from, target, *backup, waiting).await,
         Action::SalvageWal { from } => salvage::perform(team, from, waiting).await,
         Action::ShipWal { service } => ship::perform(team, service, waiting).await,
-        Action::RestoreFiles { into } => files::perform(team, into, waiting).await,
+        Action::RestoreFiles { into, backup } => files::perform(team, into, *backup, waiting).await,
         Action::Start { service } => start::perform(team, service).await,
         Action::Repoint {
             application,
@@ -223,8 +223,11 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
             need(team.database(service).err());
             need(team.backups().err());
         }
-        Action::RestoreFiles { into } => {
+        Action::RestoreFiles { into, backup } => {
             need(team.bucket(into).err());
+            if *backup == BackupRule::NewestVerified {
+                need(team.object_rows().err());
+            }
             need(team.backups().err());
         }
         Action::SalvageWal { from } => {
@@ -271,7 +274,13 @@ pub(crate) fn words(action: &Action) -> String {
         Action::Restore { into, from, .. } => format!("restore {} into {into}", restore::source(*from)),
         Action::SalvageWal { from } => format!("salvage the WAL of {from}"),
         Action::ShipWal { service } => format!("ship the WAL of {service}"),
-        Action::RestoreFiles { into } => format!("restore the newest copy of files into {into}"),
+        Action::RestoreFiles { into, backup } => {
+            let which = match backup {
+                BackupRule::Newest => "newest copy of files",
+                BackupRule::NewestVerified => "newest copy of files that fits its rows",
+            };
+            format!("restore the {which} into {into}")
+        }
         Action::Start { service } => format!("start {service}"),
         Action::Repoint {
             application,

@@ -84,8 +84,23 @@ pub struct Application {
     address: SocketAddr,
     token: Secret,
     services: BTreeMap<u8, Vec<String>>,
+    /// For each request of a journey.
+    patience: Duration,
     last_key: AtomicI64,
     leftovers: Mutex<Vec<(String, i64)>>,
+}
+
+impl ApplicationError {
+    /// Whether the application answered, and wrongly. One that does not answer in time, or says itself that it cannot serve
+    /// now (503, 504), has said nothing about its data.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        match self {
+            ApplicationError::NoAnswer { .. } => false,
+            ApplicationError::Refused { status, .. } => ![503, 504].contains(status),
+            ApplicationError::Differs { .. } => true,
+        }
+    }
 }
 
 impl Application {
@@ -97,9 +112,18 @@ impl Application {
             address,
             token: Secret::new(token),
             services,
+            patience: REQUEST_MAX,
             last_key: AtomicI64::new(0),
             leftovers: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Waits for each request of a journey as long as a client may have to by the plan's thresholds; never for less than
+    /// other requests are waited for.
+    #[must_use]
+    pub fn patient(mut self, response: Duration) -> Application {
+        self.patience = response.max(REQUEST_MAX);
+        self
     }
 
     /// Its services by tier.
@@ -179,15 +203,24 @@ impl Application {
     }
 
     async fn answer(&self, what: &str, request: Ask<'_>) -> Result<(StatusCode, Vec<u8>), ApplicationError> {
+        self.answer_within(REQUEST_MAX, what, request).await
+    }
+
+    async fn answer_within(
+        &self,
+        patience: Duration,
+        what: &str,
+        request: Ask<'_>,
+    ) -> Result<(StatusCode, Vec<u8>), ApplicationError> {
         let failed = |reason: String| ApplicationError::NoAnswer {
             application: self.name.clone(),
             what: what.into(),
             reason,
         };
-        match timeout(REQUEST_MAX, ask(request)).await {
+        match timeout(patience, ask(request)).await {
             Ok(Ok((status, body))) => Ok((status, body.to_vec())),
             Ok(Err(error)) => Err(failed(NoAnswer::to_string(&error))),
-            Err(_) => Err(failed(format!("no answer within {} ms", REQUEST_MAX.as_millis()))),
+            Err(_) => Err(failed(format!("no answer within {} ms", patience.as_millis()))),
         }
     }
 
@@ -218,7 +251,7 @@ impl Application {
     /// below 0 are nobody's data. Some words on what was seen.
     ///
     /// # Errors
-    /// Any of the three did not answer as it should within 2 s.
+    /// Any of the three did not answer as it should within 2 s, or the time that [`Application::patient`] gives.
     pub async fn journey(&self, service: &str) -> Result<String, ApplicationError> {
         self.remove_leftovers().await;
         let key = self.fresh_key();
@@ -236,12 +269,12 @@ impl Application {
             body,
         };
         let what = format!("PUT {path}");
-        let (status, answer) = self.answer(&what, put).await?;
+        let (status, answer) = self.answer_within(self.patience, &what, put).await?;
         if status != StatusCode::OK {
             return Err(self.refused(&what, status, &answer));
         }
         let (status, answer) = self
-            .answer(&format!("GET {path}"), Ask::get(self.address, &path))
+            .answer_within(self.patience, &format!("GET {path}"), Ask::get(self.address, &path))
             .await?;
         if status != StatusCode::OK {
             return Err(self.refused(&format!("GET {path}"), status, &answer));
@@ -277,7 +310,7 @@ impl Application {
             token: None,
             body: None,
         };
-        let (status, answer) = self.answer(&what, delete).await?;
+        let (status, answer) = self.answer_within(self.patience, &what, delete).await?;
         match status {
             StatusCode::OK | StatusCode::NOT_FOUND => Ok(()),
             _ => Err(self.refused(&what, status, &answer)),
@@ -346,6 +379,73 @@ mod tests {
         assert_eq!(found.keys().copied().collect::<Vec<_>>(), [0, 3]);
         assert!(found[&0].ok && found[&3].held);
         assert!(tiers(b"<html>").is_empty());
+    }
+
+    /// Answers one request after another: 200 to all, what was PUT to each GET, a PUT only after `slow`.
+    async fn slow_service(slow: Duration) -> SocketAddr {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut stored = String::from("{}");
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut read = Vec::new();
+                let request = loop {
+                    let mut piece = [0; 4096];
+                    let count = stream.read(&mut piece).await.unwrap_or(0);
+                    read.extend_from_slice(&piece[..count]);
+                    let text = String::from_utf8_lossy(&read).into_owned();
+                    let length = |head: &str| {
+                        let line = head
+                            .lines()
+                            .find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(str::to_owned));
+                        line.and_then(|line| line.trim().parse::<usize>().ok()).unwrap_or(0)
+                    };
+                    match text.split_once("\r\n\r\n") {
+                        Some((head, body)) if body.len() >= length(head) => break text,
+                        _ if count == 0 => break String::new(),
+                        _ => {}
+                    }
+                };
+                if request.starts_with("PUT") {
+                    sleep(slow).await;
+                    stored = request
+                        .split_once("\r\n\r\n")
+                        .map_or(String::new(), |(_, body)| body.to_owned());
+                }
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{stored}",
+                    stored.len()
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_journey_waits_as_long_as_the_plan_lets_a_client_wait() {
+        let slow = REQUEST_MAX + Duration::from_millis(200);
+        let application = |address| Application::new("a", address, "secret".into(), BTreeMap::new());
+        let hasty = application(slow_service(slow).await).journey("bookings").await;
+        let hasty = hasty.expect_err("it waits for 2 s");
+        assert!(!hasty.is_wrong(), "a time is no wrong answer: {hasty}");
+        let patient = application(slow_service(slow).await).patient(Duration::from_secs(30));
+        patient.journey("bookings").await.expect("slow, and right");
+    }
+
+    #[test]
+    fn what_cannot_serve_now_has_not_answered_wrongly() {
+        let refused = |status| ApplicationError::Refused {
+            application: "a".into(),
+            what: "PUT".into(),
+            status,
+            answer: String::new(),
+        };
+        assert_eq!(
+            [200, 404, 409, 500, 503, 504].map(|status| refused(status).is_wrong()),
+            [true, true, true, true, false, false]
+        );
     }
 
     #[test]

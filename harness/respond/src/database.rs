@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use firedrill_backup::{Database, RelationFile, parse_lsn};
 use firedrill_environment::{EnvironmentError, Lifecycle};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use crate::http::Ending;
@@ -228,6 +229,40 @@ impl Session {
                 (row.get(0), file)
             })
             .collect())
+    }
+
+    /// Where the recovery that this server came from was told to stop: the setting and its value. `None`: at the end of WAL.
+    pub(crate) async fn recovery_target(&self) -> Result<Option<(String, String)>, String> {
+        let row = self
+            .client
+            .query_opt(
+                "SELECT name, setting FROM pg_settings WHERE setting <> '' AND name IN ('recovery_target', \
+                 'recovery_target_lsn', 'recovery_target_name', 'recovery_target_time', 'recovery_target_xid') LIMIT 1",
+                &[],
+            )
+            .await
+            .map_err(|error| words(&error))?;
+        Ok(row.map(|row| (row.get(0), row.get(1))))
+    }
+
+    /// Rows of a table of the schema `public`, or of all of its tables; `None` where there is no such table.
+    pub(crate) async fn count_rows(&self, table: Option<&str>) -> Result<Option<u64>, String> {
+        let names = match table {
+            Some(table) => vec![table.to_owned()],
+            None => self.relations().await?.into_iter().map(|(name, _)| name).collect(),
+        };
+        let mut sum = 0_u64;
+        for name in names {
+            let sql = format!("SELECT count(*) FROM public.\"{}\"", name.replace('"', "\"\""));
+            match self.client.query_one(&sql, &[]).await {
+                Ok(row) => sum = sum.saturating_add(row.get::<_, i64>(0).unsigned_abs()),
+                // One of all that was dropped since they were listed holds no rows.
+                Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) && table.is_none() => {}
+                Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Ok(None),
+                Err(error) => return Err(words(&error)),
+            }
+        }
+        Ok(Some(sum))
     }
 
     /// Makes a database of this name, unless there is one.

@@ -21,7 +21,7 @@ pub mod team;
 
 pub use action::ActionError;
 pub use alert::{Alert, Alerts};
-pub use application::Application;
+pub use application::{Application, ApplicationError};
 pub use catalogue::Catalogue;
 pub use database::DatabaseHost;
 pub use monitor::{Monitor, MonitorEndpoints, MonitorError, MonitorSpec};

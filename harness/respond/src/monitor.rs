@@ -338,6 +338,7 @@ fn probe(check: &str, kind: &ProbeKind, endpoints: &MonitorEndpoints) -> Result<
         ProbeKind::DatabaseConnect(component) => Ok(Probe::Database(database(component)?)),
         ProbeKind::ChecksumFailures(component) => Ok(Probe::ChecksumFailures(database(component)?)),
         ProbeKind::Amcheck(component) => Ok(Probe::Amcheck(database(component)?)),
+        ProbeKind::RowCount(rows) => Ok(Probe::RowCount(database(&rows.component)?, rows.table.clone())),
         ProbeKind::DamageInLog(component) => Ok(Probe::Log(tail(component)?, Words::Damage)),
         ProbeKind::FailedQueries(component) => Ok(Probe::Log(tail(component)?, Words::Failures)),
         ProbeKind::BackupVerification => match &endpoints.backups {

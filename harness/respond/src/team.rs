@@ -70,6 +70,7 @@ pub struct Team {
     routes: Vec<(String, String, Route, Database)>,
     inventory: BTreeMap<String, RelationFile>,
     buckets: BTreeMap<String, BucketConfig>,
+    object_rows: Option<String>,
     lives: Mutex<Lives>,
 }
 
@@ -96,6 +97,7 @@ impl Team {
             routes: Vec::new(),
             inventory: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            object_rows: None,
             lives: Mutex::default(),
         }
     }
@@ -128,6 +130,24 @@ impl Team {
     /// Says where the application's files are in a store, for restores of them.
     pub fn give_bucket(&mut self, store: &str, bucket: BucketConfig) {
         self.buckets.insert(store.into(), bucket);
+    }
+
+    /// Says how the application's database is asked which objects its rows point at: a SELECT of name (text), length
+    /// (bigint) and SHA-256 (text, hexadecimal).
+    pub fn give_object_rows(&mut self, sql: &str) {
+        self.object_rows = Some(sql.into());
+    }
+
+    /// The database that has those rows now, and how it is asked.
+    pub(crate) fn object_rows(&self) -> Result<(String, &str), ActionError> {
+        let sql = self.object_rows.as_deref().ok_or_else(|| {
+            ActionError::Figure("nothing says which rows point at objects: use `backup: newest`".into())
+        })?;
+        let lives = self.lives();
+        let newest = lives.seen.last().ok_or_else(|| {
+            ActionError::Figure("no database is known whose rows point at objects: use `backup: newest`".into())
+        })?;
+        Ok((newest.0.clone(), sql))
     }
 
     pub(crate) fn relation(&self, table: &str) -> Result<RelationFile, ActionError> {

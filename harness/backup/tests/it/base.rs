@@ -1,6 +1,6 @@
 //! Base backups restored to each kind of target.
 
-use firedrill_backup::{BackupKind, RecoveryTarget};
+use firedrill_backup::{BackupKind, BaseBackupOptions, RecoveryTarget};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::postgres::{Cluster, Home, archived, text};
@@ -39,7 +39,7 @@ async fn base_backup_and_wal_reach_every_kind_of_target() {
     );
     let good = repository.verify(&record.id).await.unwrap();
     assert!(
-        good.is_good() && good.files_checked > 500 && good.objects >= 3,
+        good.is_good() && good.files_checked > 500 && good.objects >= 3 && good.pages_checked > 500,
         "{good:?}"
     );
 
@@ -189,4 +189,66 @@ async fn a_damaged_page_and_a_wrong_password_leave_no_backup() {
         "{error}"
     );
     assert!(repository.list().await.unwrap().is_empty(), "what failed is no backup");
+}
+
+/// Rows that are written while a backup is taken, so that pages of two halves may be read.
+const BUSY: &str = "UPDATE busy SET v = md5(v) WHERE id % 7 = 0; CHECKPOINT";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_damaged_pages_is_whole_as_an_archive_and_found_damaged_all_the_same() {
+    let (s3, home) = (S3::start().await, Home::new());
+    let (push, _) = home.wal_commands(&s3.config());
+    let mut cluster = Cluster::create(&home, "data", &["archive_mode=on", &format!("archive_command={push}")]);
+    let client = cluster.ready().await;
+    client
+        .batch_execute(
+            "CREATE TABLE t (v text); INSERT INTO t SELECT repeat('x', 900) FROM generate_series(1, 200); \
+             CREATE TABLE busy (id int, v text); INSERT INTO busy SELECT g, repeat(md5(g::text), 20) FROM generate_series(1, 3000) g",
+        )
+        .await
+        .unwrap();
+    let file = text(&client, "SELECT pg_relation_filepath('t')").await;
+    client.batch_execute("CHECKPOINT").await.unwrap();
+    let repository = s3.repository();
+    let database = cluster.database("postgres");
+    let options = BaseBackupOptions {
+        unchecked: true,
+        ..BaseBackupOptions::default()
+    };
+    let take = async |label: &str| {
+        let backup = repository.base_backup_with(&database, label, &options, &|_| {});
+        tokio::pin!(backup);
+        loop {
+            tokio::select! {
+                record = &mut backup => return record.unwrap(),
+                written = client.batch_execute(BUSY) => written.unwrap(),
+            }
+        }
+    };
+    let sound = take("sound").await;
+    assert_eq!(sound.data_checksums, Some(true));
+    let verified = repository.verify(&sound.id).await.unwrap();
+    assert!(verified.is_good(), "{verified:?}");
+
+    let path = cluster.data.join(&file);
+    let mut page = std::fs::read(&path).unwrap();
+    page[8192 + 5000] ^= 0xff;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &page))
+        .unwrap();
+    let damaged = take("damaged").await;
+    let verified = repository.verify(&damaged.id).await.unwrap();
+    let [problem] = &verified.problems[..] else {
+        panic!("expected one problem: {verified:?}")
+    };
+    assert!(
+        problem.starts_with("1 of ") && problem.contains(&format!("page 1 of {file}")),
+        "{problem}"
+    );
+    assert!(
+        repository.verify(&sound.id).await.unwrap().is_good(),
+        "the one before it"
+    );
 }

@@ -20,6 +20,20 @@ pub enum EvidenceError {
     /// Something does not fit: altered after it was written, or never in the documented format.
     #[error("the evidence does not fit: {0}; judge an unaltered copy of the run directory, or run the drill again")]
     Altered(Box<Misfit>),
+    /// Recorded by another build of firedrill, which derived other terms from the same plan and scenario. Not a sign of
+    /// tampering.
+    #[error(
+        "recorded by another build of firedrill: found {recorded}, this one is {this}; from the same plan and scenario this one \
+         derives other terms ({why}), so it cannot judge that run: judge it with the build that recorded it, or run the drill again"
+    )]
+    OtherBuild {
+        /// What `run.json` says of the build that recorded it.
+        recorded: String,
+        /// What this build would say of itself.
+        this: String,
+        /// What differs.
+        why: String,
+    },
     /// The run ended before it had written enough to be judged at all. Not a sign of tampering.
     #[error("open history: {0}; the recorder was cut short, so nothing can pass: run the drill again")]
     Open(String),
@@ -39,7 +53,7 @@ impl EvidenceError {
     pub fn exit_code(&self) -> u8 {
         match self {
             EvidenceError::Open(_) => 3,
-            EvidenceError::Altered(_) | EvidenceError::Unreadable { .. } => 2,
+            EvidenceError::Altered(_) | EvidenceError::OtherBuild { .. } | EvidenceError::Unreadable { .. } => 2,
         }
     }
 
@@ -48,7 +62,7 @@ impl EvidenceError {
     pub fn misfit(&self) -> Option<&Misfit> {
         match self {
             EvidenceError::Altered(misfit) => Some(misfit),
-            EvidenceError::Open(_) | EvidenceError::Unreadable { .. } => None,
+            EvidenceError::Open(_) | EvidenceError::OtherBuild { .. } | EvidenceError::Unreadable { .. } => None,
         }
     }
 

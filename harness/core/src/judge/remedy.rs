@@ -22,6 +22,9 @@ use super::rpo::is_exercised;
 /// The check that asks the recovered data for what is left of the fault; see `resolve::EFFECT_CHECK`.
 const EFFECT_CHECK: &str = "fault_effect";
 
+/// The checks that look at the files themselves.
+const FILE_CHECKS: [&str; 2] = ["page_checksums", "amcheck"];
+
 /// What was acknowledged, between the strike and the end of the struck life, by what the strike hit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Since {
@@ -169,6 +172,16 @@ fn finding(
                     ),
                 );
             }
+            if let Some(what) = unsound(facts) {
+                return make(
+                    Outcome::Fail,
+                    Achieved::Holds(false),
+                    format!(
+                        "the damage is not in the WAL, and there is damage in the data that serves: {what}. A backup from before \
+                         the damage, and all the WAL since, bring everything back whole for nothing"
+                    ),
+                );
+            }
             make(
                 Outcome::Pass,
                 collateral,
@@ -187,6 +200,19 @@ enum Left {
     Yes(String),
     No,
     Unknown(String),
+}
+
+/// What a look at the files of the data that serves found damaged.
+fn unsound<'a>(facts: &Facts<'a>) -> Option<&'a str> {
+    facts.events.iter().rev().find_map(|(_, event)| match event {
+        Event::Check {
+            name,
+            outcome: CheckOutcome::Failed,
+            detail,
+            ..
+        } if FILE_CHECKS.contains(&name.as_str()) => Some(detail.as_str()),
+        _ => None,
+    })
 }
 
 /// Whether an effect of the fault is left: by the harness's own look at the data that serves, and by the ledger.

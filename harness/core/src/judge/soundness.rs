@@ -123,7 +123,8 @@ fn record(facts: &Facts<'_>, spoiled: &mut Vec<String>) {
     }
 }
 
-/// No striking fault, or one that was not proved, or healed before recovery; conditions that were not proved.
+/// No striking fault, or one that was not proved, or healed before recovery; conditions that were not proved, or no longer
+/// held.
 fn fault(facts: &Facts<'_>, spoiled: &mut Vec<String>) {
     let mut faults: BTreeMap<&str, (bool, Vec<&FaultEdge>)> = BTreeMap::new();
     for (_, event) in &facts.events {
@@ -146,14 +147,16 @@ fn fault(facts: &Facts<'_>, spoiled: &mut Vec<String>) {
         if !has(FaultEdge::Proved) || has(FaultEdge::NotProved) {
             spoiled.push(format!("fault `{name}` was not proved effective"));
         }
-        if !*strikes {
-            continue;
+        if !*strikes && has(FaultEdge::NotHolding) {
+            spoiled.push(format!(
+                "condition `{name}` no longer held when it had to: what the drill was to be made harder by was gone"
+            ));
         }
-        if has(FaultEdge::NotHolding) {
+        if *strikes && has(FaultEdge::NotHolding) {
             spoiled.push(format!(
                 "fault `{name}` no longer held when recovery started: it healed by itself, or the server wrote over it"
             ));
-        } else if begun.is_some() && !has(FaultEdge::Holding) {
+        } else if *strikes && begun.is_some() && !has(FaultEdge::Holding) {
             spoiled.push(format!("no proof that fault `{name}` still held when recovery started"));
         }
         let healed = facts.events.iter().any(|(stamp, event)| {

@@ -113,6 +113,21 @@ pub enum ProbeKind {
     Amcheck(String),
     /// The newest complete backup, read through as a restore would.
     BackupVerification,
+    /// Rows of the component's database. What is too few, the rule that watches it says: `share`, the most they may fall by
+    /// from when that rule last found them well; or `rows`, a count.
+    RowCount(CountedRows),
+}
+
+/// Rows that a check counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CountedRows {
+    /// The component whose database holds them.
+    pub component: String,
+    /// The table of the schema `public`; unset: all of them together.
+    #[serde(default)]
+    pub table: Option<String>,
 }
 
 impl ProbeKind {
@@ -125,6 +140,7 @@ impl ProbeKind {
             | ProbeKind::DamageInLog(component)
             | ProbeKind::FailedQueries(component)
             | ProbeKind::Amcheck(component) => Some(component),
+            ProbeKind::RowCount(rows) => Some(&rows.component),
             ProbeKind::Http(_) | ProbeKind::ErrorRate | ProbeKind::BackupAge | ProbeKind::BackupVerification => None,
         }
     }
@@ -142,6 +158,7 @@ impl ProbeKind {
             ProbeKind::FailedQueries(_) => "failed_queries",
             ProbeKind::Amcheck(_) => "amcheck",
             ProbeKind::BackupVerification => "backup_verification",
+            ProbeKind::RowCount(_) => "row_count",
         }
     }
 }
@@ -182,8 +199,10 @@ pub type Count = u32;
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Threshold {
-    /// A share above this.
+    /// A share above this; of a check that counts rows: the share that they fell by.
     Share(Figure<Share>),
     /// A duration above this.
     Duration(Figure<Duration>),
+    /// Rows below this.
+    Rows(Figure<Count>),
 }

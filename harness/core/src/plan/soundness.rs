@@ -2,9 +2,12 @@
 
 use super::listing::signs;
 use super::tree::Node;
-use super::{Disaster, DrillDuty, Duration, Figure, Plan, ProbeKind, Threshold, Written};
+use super::{CountedRows, Disaster, DrillDuty, Duration, Figure, Plan, ProbeKind, Threshold, Written};
 use crate::calendar::Rhythm;
 use crate::document::{Mistake, Place};
+
+/// What a rule of a check that counts rows is to say.
+const FOR_ROWS: &str = "add `when: { share: { above: 30 %, where: ... } }`, by which they fell, or `when: { rows: { below: 1000, where: ... } }`";
 
 impl Plan {
     /// All mistakes of the plan by itself, each at its place; warnings among them.
@@ -96,7 +99,16 @@ impl Plan {
                     "no path",
                     "write the path alone, such as `/health`; the application is chosen by the scenario",
                 )),
+                ProbeKind::RowCount(CountedRows { table: Some(table), .. }) if table.is_empty() => {
+                    found.push(Mistake::new(
+                        at.then("probe").then("row_count").then("table"),
+                        "no table has this name",
+                        "no name",
+                        "name a table, or leave `table` out: then the rows of all tables are counted",
+                    ));
+                }
                 ProbeKind::Http(_)
+                | ProbeKind::RowCount(_)
                 | ProbeKind::DatabaseConnect(_)
                 | ProbeKind::ErrorRate
                 | ProbeKind::BackupAge
@@ -120,16 +132,47 @@ impl Plan {
             if let Some(Threshold::Duration(figure)) = &rule.when {
                 found.fixed(&at.then("when").then("duration"), Some(figure));
             }
-            let measures = monitoring
-                .checks
-                .get(&rule.check)
-                .is_some_and(|check| matches!(check.probe, ProbeKind::ErrorRate | ProbeKind::BackupAge));
+            let probe = monitoring.checks.get(&rule.check).map(|check| &check.probe);
+            let counts = matches!(probe, Some(ProbeKind::RowCount(_)));
+            match &rule.when {
+                Some(Threshold::Duration(_)) if counts => found.push(Mistake::new(
+                    at.then("when"),
+                    format!("the check `{}` counts rows, and this rule gives it a time", rule.check),
+                    "a duration",
+                    FOR_ROWS,
+                )),
+                Some(Threshold::Rows(_)) if probe.is_some() && !counts => found.push(Mistake::new(
+                    at.then("when"),
+                    format!("the check `{}` counts no rows", rule.check),
+                    "a number of rows",
+                    "set `share` or `duration`, or watch a check of the kind `row_count`",
+                )),
+                Some(Threshold::Rows(figure))
+                    if matches!(figure.written(), Some((Written::Above | Written::AtLeast, _))) =>
+                {
+                    found.push(Mistake::new(
+                        at.then("when").then("rows"),
+                        format!("`{figure}` rows would call while there are many"),
+                        "not a least",
+                        "write `below` or `at_most`: too few rows are what this check can tell",
+                    ));
+                }
+                _ => {}
+            }
+            let measures = matches!(
+                probe,
+                Some(ProbeKind::ErrorRate | ProbeKind::BackupAge | ProbeKind::RowCount(_))
+            );
             if measures && rule.when.is_none() {
                 found.push(Mistake::new(
                     at.clone(),
                     format!("the check `{}` measures, and this rule sets no threshold", rule.check),
                     "no `when`",
-                    "add `when: { share: { above: 5 %, where: ... } }` or `when: { duration: ... }`",
+                    if counts {
+                        FOR_ROWS
+                    } else {
+                        "add `when: { share: { above: 5 %, where: ... } }` or `when: { duration: ... }`"
+                    },
                 ));
             }
             found.fixed(&at.then("response"), rule.response.as_ref());

@@ -57,6 +57,20 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
             "leave `run` out of `files`: the reference tool copies the bucket",
         ));
     }
+    let cadences = [("base", &backup.base), ("dump", &backup.dump), ("files", &backup.files)];
+    for (key, cadence) in cadences {
+        if let Some(cadence) = cadence
+            && cadence.unchecked
+            && (key != "base" || cadence.run.is_some())
+        {
+            found.push(Mistake::new(
+                at.then(key).then("unchecked"),
+                "a backup whose pages no server verifies anyway",
+                "for base backups by the reference tool",
+                "leave `unchecked` out",
+            ));
+        }
+    }
     if own.is_empty() {
         return;
     }

@@ -189,7 +189,7 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
                 ));
             }
         }
-        Action::RestoreFiles { into } => {
+        Action::RestoreFiles { into, .. } => {
             let at = at.then("restore_files").then("into");
             service(found, drill, at.clone(), into, Some("s3"));
             if drill.scenario.backup.files.is_none() {

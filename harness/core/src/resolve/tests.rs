@@ -636,6 +636,61 @@ fn mistakes_of_a_plan_are_drawn_at_their_place() {
 }
 
 #[test]
+fn a_check_that_counts_rows_wants_a_share_or_a_least_number() {
+    const AT: &str = "  alerts:\n    pages_damaged:\n";
+    let counting = |check: &str, when: &str| {
+        let text = format!(
+            "    counted:\n      probe: {check}\n      every: {{ is: 15 s, where: here }}\n      \
+             timeout: {{ is: 15 s, where: here }}\n  alerts:\n    rows_missing:\n      kind: rows_missing\n      \
+             check: counted\n      failures: {{ is: 1, where: here }}\n{when}    pages_damaged:\n"
+        );
+        parse_plan(Source::new("plan.yaml", with(FAILOVER, AT, &text)))
+            .map_or_else(|mistakes| drawn(&mistakes), |_| String::new())
+    };
+    let rows = "{ row_count: { component: database, table: bookings } }";
+    let when = |figure: &str| format!("      when: {figure}\n");
+    assert_eq!(counting(rows, &when("{ share: { above: 30 %, where: here } }")), "");
+    assert_eq!(
+        counting(
+            "{ row_count: { component: database } }",
+            &when("{ rows: { below: 10, where: here } }")
+        ),
+        ""
+    );
+    for (check, when, problem) in [
+        (rows, String::new(), "this rule sets no threshold"),
+        (
+            rows,
+            when("{ duration: { above: 5 s, where: here } }"),
+            "gives it a time",
+        ),
+        (
+            rows,
+            when("{ rows: { above: 10, where: here } }"),
+            "would call while there are many",
+        ),
+        (
+            "{ row_count: { component: database, table: '' } }",
+            when("{ rows: { below: 10, where: here } }"),
+            "no table has this name",
+        ),
+        (
+            "{ amcheck: database }",
+            when("{ rows: { below: 10, where: here } }"),
+            "counts no rows",
+        ),
+        (
+            "{ row_count: { component: databse } }",
+            when("{ rows: { below: 10, where: here } }"),
+            "databse",
+        ),
+    ] {
+        let drawn = counting(check, &when);
+        assert!(drawn.contains(problem), "{check} {when}: {drawn}");
+    }
+}
+
+#[test]
 fn bombs_and_huge_files_are_refused() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for level in 1..9 {

@@ -49,6 +49,10 @@ pub struct Backup {
 pub struct Cadence {
     /// Interval.
     pub every: Duration,
+    /// Base backups by the reference tool: the server is told not to verify the checksums of what it reads, as a copy of its
+    /// files would not, so that a backup of damaged pages comes to be.
+    #[serde(default)]
+    pub unchecked: bool,
     /// A command of your own that takes the backup; unset: the reference tool.
     #[serde(default)]
     pub run: Option<CommandLine>,

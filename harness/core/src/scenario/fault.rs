@@ -98,7 +98,8 @@ pub enum FaultKind {
         /// Which service.
         service: String,
     },
-    /// kill -9, and its data directory is gone.
+    /// kill -9, and its disk is gone: every file of the data directory is cut to nothing, which its hard links see too, and
+    /// removed; so is what a cluster keeps elsewhere (a linked `pg_wal`, tablespaces).
     LoseData {
         /// Which service.
         service: String,

@@ -80,11 +80,15 @@ pub enum Action {
         /// Which Postgres service.
         service: String,
     },
-    /// Put the objects of the newest copy of the application's bucket back over what is there; objects that the copy does
+    /// Put the objects of a copy of the application's bucket back over what is there; objects that the copy does
     /// not hold stay.
     RestoreFiles {
         /// Into which S3 service.
         into: String,
+        /// Which copy: the newest, or the newest that contradicts no row of the application's database and holds every
+        /// object that a row points at and the bucket no longer has as the row says.
+        #[serde(default)]
+        backup: BackupRule,
     },
     /// Start a service again as it is.
     Start {
@@ -148,7 +152,8 @@ pub enum BackupRule {
     /// The newest that is complete, unseen.
     #[default]
     Newest,
-    /// The newest that is found whole when it is read through, as far back as need be.
+    /// The newest that is found whole when it is read through, its pages too where they bear checksums, as far back as need
+    /// be.
     NewestVerified,
 }
 

@@ -212,24 +212,32 @@ async fn verify(repository: &Repository, named: &[String], cli: &Cli) -> Result<
         }
         let (good, problems, sizes) = match repository.verify(id).await {
             Ok(found) => {
-                let sizes = (found.objects, found.bytes, found.files_checked);
+                let sizes = (found.objects, found.bytes, found.files_checked, found.pages_checked);
                 (found.is_good(), found.problems, sizes)
             }
             Err(Error::Missing { key, .. }) if key.ends_with(RECORD_NAME) => return Err(unknown(id)),
-            Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => (false, vec![error.to_string()], (0, 0, 0)),
+            Err(error @ (Error::Damaged { .. } | Error::Missing { .. })) => {
+                (false, vec![error.to_string()], (0, 0, 0, 0))
+            }
             Err(error) => return unanswered(error),
         };
         if !good {
             code = EXIT_NOT_GOOD;
         }
-        let (objects, bytes, files) = sizes;
+        let (objects, bytes, files, pages) = sizes;
         if cli.format == Format::Json {
             rows.push(serde_json::json!({
                 "backup": id, "good": good, "objects": objects, "bytes": bytes, "files_checked": files,
-                "problems": problems,
+                "pages_checked": pages, "problems": problems,
             }));
         } else if good {
-            println!("{id}: good; {objects} objects, {bytes} bytes, {files} files compared with their own digests");
+            let pages = match pages {
+                0 => String::new(),
+                pages => format!(", {pages} pages with their checksums"),
+            };
+            println!(
+                "{id}: good; {objects} objects, {bytes} bytes, {files} files compared with their own digests{pages}"
+            );
         } else {
             println!("{id}: WOULD NOT RESTORE");
             for problem in &problems {

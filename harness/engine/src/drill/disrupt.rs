@@ -13,7 +13,6 @@ use firedrill_proxy::Cut;
 use firedrill_respond::OwnCommands;
 
 use super::{Drill, DrillError, nanos, sleep_until};
-use crate::fault::Fault;
 use crate::fault::backup_object::BackupObjectFault;
 use crate::fault::data::DataFault;
 use crate::fault::link::{self, LinkFault, Protocol};
@@ -23,6 +22,7 @@ use crate::fault::page::PageFault;
 use crate::fault::relation::{self, RelationFault};
 use crate::fault::server_file::{self, ServerFileFault};
 use crate::fault::service::{self, ServiceFault};
+use crate::fault::{Fault, Proof};
 use crate::stage::{BACKUP_BUCKET, Stage};
 
 /// How long a fault may take to be seen by the harness's own probe.
@@ -150,24 +150,77 @@ impl Drill {
         }
     }
 
-    /// Whether the striking fault still holds, just before recovery starts.
+    /// Whether all that was injected still holds, just before recovery starts: the striking fault, and the conditions that
+    /// it left there to be looked at.
     pub(super) async fn look_again(&self) {
         for index in &self.injected {
-            if !self.scenario().faults[*index].strikes {
-                continue;
+            if self.scenario().faults[*index].strikes {
+                let early = now();
+                let proof = self.faults[*index].prove().await;
+                self.still_holds(*index, early, &proof);
             }
-            let fault = self.faults[*index].as_ref();
-            let early = now();
-            let proof = fault.prove().await;
-            let edge = if proof.broken {
-                FaultEdge::Holding
-            } else {
-                FaultEdge::NotHolding
-            };
-            let event = fault_event(fault, self.scenario(), edge, &proof.seen);
-            self.recorder.record(Stamp::new(early, now()), event);
+        }
+        let faults = &self.scenario().faults;
+        let Some(striking) = faults.iter().find(|fault| fault.strikes) else {
+            return;
+        };
+        let taken = takes(&striking.inject);
+        self.look_at_conditions(|kind| !depends_on(kind).iter().any(|on| taken.contains(on)))
+            .await;
+    }
+
+    /// Whether the conditions that are in force still hold; those that `wanted` lets through.
+    pub(super) async fn look_at_conditions(&self, wanted: impl Fn(&FaultKind) -> bool) {
+        for index in &self.injected {
+            let fault = &self.scenario().faults[*index];
+            if !fault.strikes && wanted(&fault.inject) {
+                let early = now();
+                let proof = self.faults[*index].stands().await;
+                self.still_holds(*index, early, &proof);
+            }
         }
     }
+
+    fn still_holds(&self, index: usize, early: Nanos, proof: &Proof) {
+        let edge = if proof.broken {
+            FaultEdge::Holding
+        } else {
+            FaultEdge::NotHolding
+        };
+        let event = fault_event(self.faults[index].as_ref(), self.scenario(), edge, &proof.seen);
+        self.recorder.record(Stamp::new(early, now()), event);
+    }
+}
+
+/// A service, or a link by its two ends.
+type Part<'a> = (&'a str, &'a str);
+
+/// What a striking fault takes away or changes: conditions of it cannot be looked at any more.
+fn takes(kind: &FaultKind) -> Vec<Part<'_>> {
+    match kind {
+        FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } => vec![(&link[0], &link[1])],
+        FaultKind::Kill { service }
+        | FaultKind::Pause { service }
+        | FaultKind::LoseData { service }
+        | FaultKind::DamagePages { service, .. }
+        | FaultKind::TruncateRelation { service, .. }
+        | FaultKind::RemoveRelation { service, .. }
+        | FaultKind::DamageControlFile { service }
+        | FaultKind::DamageWal { service, .. }
+        | FaultKind::SpoilData { service, .. }
+        | FaultKind::SpoilObjects { service, .. } => vec![(service, "")],
+        FaultKind::Run(fault) => vec![(&fault.service, "")],
+        FaultKind::DamageBackup { store, .. } => vec![(store, "")],
+    }
+}
+
+/// What has to be there for a condition to be looked at: a delay is measured through its link, at a server that answers.
+fn depends_on(kind: &FaultKind) -> Vec<Part<'_>> {
+    let mut parts = takes(kind);
+    if let FaultKind::Cut { link, .. } | FaultKind::Delay { link, .. } = kind {
+        parts.push((&link[1], ""));
+    }
+    parts
 }
 
 /// A fault's event; `seen` is what the probe saw.

@@ -62,7 +62,10 @@ impl Drill {
         let repository = Repository::open(&stage.repository(&store, None, "")?)?;
         if backup.base.is_some() || backup.wal.is_some() {
             let early = now();
-            let options = BaseBackupOptions::default();
+            let options = BaseBackupOptions {
+                unchecked: backup.base.as_ref().is_some_and(|base| base.unchecked),
+                ..BaseBackupOptions::default()
+            };
             let record = repository
                 .base_backup_with(&source, "prepare", &options, &|_| {})
                 .await?;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill_app::STATIC_TABLES;
 use firedrill_core::event::{Class, DelayKind, Event};
 use firedrill_core::scenario::{ConditionTime, Service};
 use firedrill_core::stamp::SECOND;
@@ -211,10 +210,8 @@ impl Drill {
             let sink: Arc<dyn firedrill_load::Sink> = Arc::new(self.recorder.clone());
             preload_through(self.clients_client()?, &rows, self.script.seed, PRELOAD_MAX, sink).await?;
         }
+        self.note_before().await?;
         let client = self.session(&self.database).await?;
-        self.digests = crate::check::static_tables::digests(&client, &STATIC_TABLES)
-            .await
-            .map_err(DrillError::database("taking digests of the tables that nobody writes"))?;
         let size = client
             .query_one("SELECT pg_database_size(current_database())", &[])
             .await

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use firedrill_backup::BaseBackupOptions;
 use firedrill_core::event::Event;
 use firedrill_core::scenario::{ConditionTime, Strike};
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND};
@@ -92,11 +93,13 @@ impl Drill {
             let settled = backups.next_start.is_none_or(|start| start > planned.at);
             if conditions_due && settled && planned.at - now() <= CONDITIONS_AHEAD {
                 conditions_due = false;
+                self.look_at_conditions(|_| true).await;
                 self.inject_conditions(ConditionTime::BeforeStrike).await?;
                 continue;
             }
             if planned.at - now() <= PLANNED_AHEAD || now() > not_before + STRIKE_DELAY_MAX {
                 if conditions_due {
+                    self.look_at_conditions(|_| true).await;
                     self.inject_conditions(ConditionTime::BeforeStrike).await?;
                 }
                 return Ok(planned);
@@ -109,6 +112,7 @@ impl Drill {
     async fn wait_for_recalled(&mut self, after: Nanos) -> Result<strike::Planned, DrillError> {
         let at = self.steady_from + after;
         self.watch_until(at - CONDITIONS_AHEAD).await?;
+        self.look_at_conditions(|_| true).await;
         self.inject_conditions(ConditionTime::BeforeStrike).await?;
         self.watch_until(at - PLANNED_AHEAD).await?;
         Ok(strike::Planned {
@@ -188,7 +192,11 @@ impl Drill {
             self.dumps = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.base {
-            let kind = self.own_backup("base", cadence)?.map_or(Kind::Base, Kind::Own);
+            let options = BaseBackupOptions {
+                unchecked: cadence.unchecked,
+                ..BaseBackupOptions::default()
+            };
+            let kind = self.own_backup("base", cadence)?.map_or(Kind::Base(options), Kind::Own);
             self.bases = Some(self.begin_cadence(cadence, kind)?);
         }
         if let Some(cadence) = &backup.files {
@@ -202,7 +210,7 @@ impl Drill {
         let every = self.scaled(nanos(cadence.every)?).max(SECOND);
         let repository = match kind {
             Kind::Own(_) => None,
-            Kind::Dump(_) | Kind::Base | Kind::Files(_) => {
+            Kind::Dump(_) | Kind::Base(_) | Kind::Files(_) => {
                 let config = self
                     .stage()?
                     .repository(&self.backup_store()?, None, self.archive_prefix())?;
@@ -211,7 +219,7 @@ impl Drill {
         };
         let component = match &kind {
             Kind::Files(_) => self.files_component(),
-            Kind::Base | Kind::Dump(_) | Kind::Own(_) => self.component.clone(),
+            Kind::Base(_) | Kind::Dump(_) | Kind::Own(_) => self.component.clone(),
         };
         Ok(Cadence::start(Schedule {
             kind,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use firedrill_backup::{Database, Repository};
 use firedrill_core::plan::ProbeKind;
@@ -70,7 +71,8 @@ impl Drill {
             let address = stage.address(MONITOR, name, Route::Primary)?;
             team.give_application(
                 name,
-                Application::new(name, address, stage.admin_token.clone(), tiers.clone()),
+                Application::new(name, address, stage.admin_token.clone(), tiers.clone())
+                    .patient(self.response_allowed()),
             );
             for database_name in stage.postgres.keys() {
                 for route in [Route::Primary, Route::Alternate] {
@@ -116,11 +118,19 @@ impl Drill {
         team.give_monitor(Arc::clone(&monitor));
         if let Some(store) = self.files_store() {
             team.give_bucket(&store, stage.files(&store)?);
+            team.give_object_rows("SELECT object, bytes, sha256 FROM files");
         }
         team.give_life(&self.database, &self.component, self.life().await?);
         self.monitor = Some(monitor);
         self.team = Some(Arc::new(team));
         Ok(())
+    }
+
+    /// How long a client may have to wait by the plan: the longest of what its tiers are held to.
+    pub(super) fn response_allowed(&self) -> Duration {
+        let tiers = self.script.terms.tiers.iter();
+        let longest = tiers.map(|tier| tier.thresholds.response).max().unwrap_or(0);
+        Duration::from_nanos(longest.max(0).unsigned_abs())
     }
 
     /// The store of the application's files.

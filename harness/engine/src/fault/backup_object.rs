@@ -161,6 +161,34 @@ impl BackupObjectFault {
         };
         Ok(Proof { broken, seen })
     }
+
+    /// Whether what was damaged is, besides, still the newest complete backup of its kind.
+    async fn look_at_newest(&self) -> Result<Proof, FaultError> {
+        let proof = self.look().await?;
+        let Some(done) = self.done().filter(|_| proof.broken) else {
+            return Ok(proof);
+        };
+        let backups = self.backups().await?;
+        let damaged = done.path.parent();
+        let newer = backups
+            .iter()
+            .skip_while(|folder| Some(folder.as_path()) != damaged)
+            .skip(1)
+            .count();
+        let among = backups.iter().any(|folder| Some(folder.as_path()) == damaged);
+        Ok(Proof {
+            broken: among && newer == 0,
+            seen: if among && newer == 0 {
+                format!("{}; it is of the newest {} backup", proof.seen, self.kind())
+            } else {
+                format!(
+                    "{}; {newer} complete {} backups are newer than that one",
+                    proof.seen,
+                    self.kind()
+                )
+            },
+        })
+    }
 }
 
 #[async_trait]
@@ -249,6 +277,10 @@ impl Fault for BackupObjectFault {
 
     async fn prove(&self) -> Proof {
         self.look().await.unwrap_or_else(Proof::unseen)
+    }
+
+    async fn stands(&self) -> Proof {
+        self.look_at_newest().await.unwrap_or_else(Proof::unseen)
     }
 
     async fn heal(&self) -> Result<(), FaultError> {

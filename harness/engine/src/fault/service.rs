@@ -16,7 +16,7 @@ pub enum Harm {
     Kill,
     /// SIGSTOP of all its processes.
     Pause,
-    /// SIGKILL of every process, and its data directory is gone.
+    /// SIGKILL of every process, and its disk is gone: hard links of its files hold nothing either.
     LoseData,
 }
 
@@ -59,6 +59,16 @@ impl ServiceFault {
         }
     }
 
+    /// How much the data directory holds. The directory itself may be there again, empty.
+    async fn left_on_disk(&self) -> Result<Option<usize>, EnvironmentError> {
+        let Some(files) = &self.files else { return Ok(None) };
+        let all = Path::new("");
+        if !files.exists(all).await? {
+            return Ok(Some(0));
+        }
+        Ok(Some(files.list(all).await?.len()))
+    }
+
     async fn look(&self) -> Result<Proof, EnvironmentError> {
         let state = self.lifecycle.state().await?;
         let (broken, seen) = match self.harm {
@@ -71,14 +81,14 @@ impl ServiceFault {
                 format!("processes of {}: {state:?}", self.service),
             ),
             Harm::LoseData => {
-                // The directory itself may be there again, empty: what counts is that there is no cluster in it.
-                let there = match &self.files {
-                    Some(files) => files.exists(Path::new("PG_VERSION")).await?,
-                    None => true,
+                let left = self.left_on_disk().await?;
+                let data = match left {
+                    Some(0) => "nothing is left of it".to_owned(),
+                    Some(count) => format!("{count} files and directories are there"),
+                    None => "out of reach".to_owned(),
                 };
-                let data = if there { "present" } else { "gone" };
                 let seen = format!("main process of {}: {state:?}, data directory: {data}", self.service);
-                (state == State::Down && !there, seen)
+                (state == State::Down && left == Some(0), seen)
             }
         };
         Ok(Proof { broken, seen })
@@ -102,7 +112,7 @@ impl Fault for ServiceFault {
         let harm = match self.harm {
             Harm::Kill => "SIGKILL of the main process",
             Harm::Pause => "SIGSTOP of every process",
-            Harm::LoseData => "SIGKILL of every process, data directory removed",
+            Harm::LoseData => "SIGKILL of every process, every file of the data directory cut to nothing and removed",
         };
         BTreeMap::from([("service".into(), self.service.clone()), ("harm".into(), harm.into())])
     }
@@ -115,7 +125,7 @@ impl Fault for ServiceFault {
                 let files = self.files.as_ref().ok_or_else(|| self.no_files())?;
                 // All of it: an archiver that outlives its server would go on saving what is meant to be lost.
                 self.lifecycle.kill_all().await.map_err(|error| self.failed(&error))?;
-                files.remove(Path::new("")).await.map_err(|error| self.failed(&error))
+                files.lose().await.map_err(|error| self.failed(&error))
             }
         }
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Mutex, PoisonError};
 
+use firedrill_environment::{PostgresChoice, Source};
+
 pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 pub(crate) fn firedrill(arguments: &[&str]) -> Output {
@@ -27,9 +29,11 @@ pub(crate) fn said(output: &Output) -> String {
 }
 
 /// Runs a scenario into `folder` and returns what it printed and its run directory.
-pub(crate) fn run(scenario: &str, folder: &Path) -> (Output, PathBuf) {
+pub(crate) fn run(scenario: &str, options: &[&str], folder: &Path) -> (Output, PathBuf) {
     let before = runs(folder);
-    let output = firedrill(&["run", scenario, "--expected", "--output", &folder.display().to_string()]);
+    let place = folder.display().to_string();
+    let arguments = [&["run", scenario, "--expected", "--output", &place], options].concat();
+    let output = firedrill(&arguments);
     let new: Vec<PathBuf> = runs(folder).into_iter().filter(|run| !before.contains(run)).collect();
     let [directory] = &new[..] else {
         panic!("{scenario}: expected one new run, found {new:?}\n{}", said(&output))
@@ -49,7 +53,29 @@ pub(crate) fn runs(folder: &Path) -> Vec<PathBuf> {
 fn drill(scenario: &str) {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder");
-    held_to_its_word(scenario, folder.path());
+    held_to_its_word(scenario, &[], folder.path());
+}
+
+/// A drill on the Postgres that is fetched; where none is in the cache nor can be fetched it is skipped, aloud, and not where
+/// nothing may be skipped.
+fn drill_on_17(scenario: &str) {
+    let wanted = PostgresChoice {
+        source: Source::Fetch,
+        major: Some(17),
+        offline: false,
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if let Err(error) = runtime.block_on(firedrill_environment::postgres::choose(&wanted, None)) {
+        assert!(
+            std::env::var_os("FIREDRILL_TEST_NO_SKIPS").is_none(),
+            "{scenario} on Postgres 17 must not be skipped here: {error}"
+        );
+        println!("{scenario} on Postgres 17 is skipped: {error}");
+        return;
+    }
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a folder");
+    held_to_its_word(scenario, &["--postgres", "fetch", "--pg-version", "17"], folder.path());
 }
 
 /// A drill by a tool that the machine may lack: skipped then, aloud, and not where nothing may be skipped (a pipeline).
@@ -69,11 +95,11 @@ fn drill_by(tool: &str, scenario: &str) {
     println!("{scenario} is skipped: {tool} is not on this machine; ./ci/setup installs it");
 }
 
-fn held_to_its_word(scenario: &str, folder: &Path) {
-    let (mut output, mut directory) = run(scenario, folder);
+fn held_to_its_word(scenario: &str, options: &[&str], folder: &Path) {
+    let (mut output, mut directory) = run(scenario, options, folder);
     if said(&output).contains("\nINCONCLUSIVE ") || said(&output).starts_with("INCONCLUSIVE ") {
         println!("{scenario} was inconclusive and is run once more:\n{}", said(&output));
-        (output, directory) = run(scenario, folder);
+        (output, directory) = run(scenario, options, folder);
     }
     assert!(
         output.status.success(),
@@ -180,6 +206,133 @@ fn pgbackrest_whose_archive_is_off_misses_the_rpo() {
     );
 }
 
+#[test]
+fn damaged_pages_recovered_by_pgbackrest_cost_nothing() {
+    drill_by(
+        "pgbackrest",
+        "samia-tarot-failover/gameday-database-corruption-pgbackrest",
+    );
+}
+
+#[test]
+fn pgbackrest_without_the_wal_of_the_damaged_server_loses_what_was_not_archived() {
+    drill_by(
+        "pgbackrest",
+        "samia-tarot-failover/gameday-database-corruption-pgbackrest:not-salvaged",
+    );
+}
+
+#[test]
+fn damaged_pages_recovered_by_shell_scripts_cost_nothing() {
+    drill("samia-tarot-failover/gameday-database-corruption-shell");
+}
+
+#[test]
+fn shell_scripts_that_go_back_to_before_damaged_pages_throw_good_data_away() {
+    drill("samia-tarot-failover/gameday-database-corruption-shell:back-to-before-the-damage");
+}
+
+#[test]
+fn damaged_pages_cost_nothing_on_postgres_17() {
+    drill_on_17("samia-tarot-failover/gameday-database-corruption");
+}
+
+#[test]
+fn a_wrong_update_is_found_in_the_wal_of_postgres_17() {
+    drill_on_17("samia-tarot-failover/wrong-update");
+}
+
+#[test]
+fn going_back_to_before_a_wrong_update_passes_over_a_damaged_backup() {
+    drill("samia-tarot-failover/wrong-update:newest-backup-damaged");
+}
+
+#[test]
+fn of_a_backup_of_a_damaged_database_the_one_before_it_is_used() {
+    drill("samia-tarot-failover/backup-of-corrupt-database");
+}
+
+#[test]
+fn a_backup_of_a_damaged_database_that_is_trusted_brings_the_damage_back() {
+    drill("samia-tarot-failover/backup-of-corrupt-database:trusts-the-newest");
+}
+
+#[test]
+fn a_server_that_verifies_what_it_reads_makes_no_backup_of_damaged_pages() {
+    drill("samia-tarot-failover/backup-of-corrupt-database:the-server-verifies");
+}
+
+#[test]
+fn a_copy_of_a_damaged_bucket_is_told_by_the_rows_and_not_used() {
+    drill("samia-tarot/object-lost:copied-after-the-damage");
+}
+
+#[test]
+fn a_copy_of_a_damaged_bucket_that_is_trusted_brings_nothing_back() {
+    drill("samia-tarot/object-lost:copied-after-the-damage-and-trusted");
+}
+
+#[test]
+fn altered_objects_come_back_from_a_copy() {
+    drill("samia-tarot/object-lost:altered");
+}
+
+#[test]
+fn swapped_objects_come_back_from_a_copy() {
+    drill("samia-tarot/object-lost:swapped");
+}
+
+/// A shipped file with one part of it replaced.
+fn with(text: &str, what: &str, instead: &str) -> String {
+    assert!(text.contains(what), "{what} is not in the file");
+    text.replacen(what, instead, 1)
+}
+
+/// No seed plan counts rows, so this plan is one of them with such a check added.
+#[test]
+fn rows_deleted_without_where_are_noticed_by_their_number() {
+    const PLAN: &str = include_str!("../../../../fixtures/plans/samia-tarot-failover.yaml");
+    const SCENARIO: &str = include_str!("../../../../scenarios/samia-tarot-failover/wrong-update.yaml");
+    let plan = with(
+        PLAN,
+        "  alerts:\n",
+        "    bookings_counted:\n      \
+         probe: { row_count: { component: database, table: bookings } }\n      \
+         every: { is: 15 s, where: here, status: assumed }\n      \
+         timeout: { is: 15 s, where: here, status: assumed }\n  \
+         alerts:\n    \
+         bookings_missing:\n      \
+         kind: rows_missing\n      \
+         check: bookings_counted\n      \
+         failures: { is: 2, where: here, status: assumed }\n      \
+         when: { share: { above: 30 %, where: here, status: assumed } }\n",
+    );
+    let plan = with(
+        &plan,
+        "detection: [database_unreachable, application_failing]",
+        "detection: [bookings_missing]",
+    );
+    let scenario = with(SCENARIO, "plan: samia-tarot-failover", "plan: plan.yaml");
+    let scenario = with(
+        &scenario,
+        "how: wrong_update }\n    detector: none\n    reported_after: 2 min\n",
+        "how: delete }\n",
+    );
+    let scenario = with(&scenario, "operation: update", "operation: delete");
+    let scenario = with(
+        &scenario,
+        "    rto: pass\n",
+        "    rto: pass\n    detection: pass\n    dwell: pass\n",
+    );
+    let (head, _) = scenario.split_once("twins:\n").expect("it has twins");
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("plan.yaml"), plan).expect("a plan");
+    let file = folder.path().join("rows.yaml");
+    std::fs::write(&file, head).expect("a scenario");
+    held_to_its_word(&file.display().to_string(), &[], &folder.path().join("runs"));
+}
+
 /// Takes the files of a worked example out of a page: a name between backquotes before each block.
 fn example_of(page: &str, folder: &Path) {
     let mut name = None;
@@ -207,7 +360,7 @@ fn the_worked_example_of_own_tools_holds() {
     example_of(include_str!("../../../../docs/own-tools.md"), folder.path());
     let scenario = folder.path().join("scenario.yaml");
     let runs = folder.path().join("runs");
-    held_to_its_word(&scenario.display().to_string(), &runs);
+    held_to_its_word(&scenario.display().to_string(), &[], &runs);
 }
 
 #[test]

@@ -119,10 +119,20 @@ async fn every_built_in_fault_keeps_the_contract() {
     .await;
     keeps_the_contract(&bed, &of_service("paused", service::Harm::Pause), false, true).await;
     keeps_the_contract(&bed, &of_service("killed", service::Harm::Kill), false, true).await;
-    // Last: what it takes does not come back.
+    // Last: what it takes does not come back, by no other name either.
+    let (data, vault) = (
+        bed.postgres.data_directory(),
+        tempfile::tempdir_in("/tmp").expect("a folder"),
+    );
+    let outside = vault.path().join("PG_VERSION");
+    let linked = std::fs::hard_link(data.join("PG_VERSION"), &outside).is_ok();
     keeps_the_contract(&bed, &of_service("lost", service::Harm::LoseData), false, false).await;
     assert_eq!(bed.postgres.state().await.expect("a state"), State::Down);
-    assert!(!bed.postgres.data_directory().join("PG_VERSION").exists());
+    assert!(!data.join("PG_VERSION").exists());
+    if linked {
+        let kept = std::fs::read(&outside).expect("the link");
+        assert_eq!(kept, b"", "a hard link is no backup: it lies on the lost disk");
+    }
 
     let Bed { local, postgres, link } = bed;
     let _ = link.close().await;
@@ -339,6 +349,18 @@ async fn damage_of_a_backup_keeps_the_contract_and_hurts_the_newest_complete_one
             ObjectDamage::Older => assert_eq!(newest.as_deref(), Some(b"old".as_slice())),
         }
         assert_eq!(read("20260103T000000Z-base-dddd").expect("untouched"), "not done");
+        // As a condition it is of the newest backup: one that comes later is whole.
+        assert!(fault.stands().await.broken, "{}", fault.stands().await.seen);
+        let record = root.join("20260103T000000Z-base-dddd/record.jsonl");
+        std::fs::write(&record, "done now").expect("a record");
+        let stands = fault.stands().await;
+        assert!(
+            !stands.broken && stands.seen.contains("1 complete base backups are newer"),
+            "{}",
+            stands.seen
+        );
+        assert!(fault.prove().await.broken, "the damage itself is there");
+        std::fs::remove_file(&record).expect("the record");
         fault.heal().await.expect("it heals");
         fault.heal().await.expect("healing twice is safe");
         proved(&fault, false).await;

@@ -51,7 +51,7 @@ fn runs_are_recorded_where_that_is_wanted() {
     let folder = tempfile::tempdir().expect("a folder");
     let scenario = histories().join("database-failure.yaml");
     for (name, twin, _) in RUNS {
-        let (output, recorded) = run(&format!("{}{twin}", scenario.display()), folder.path());
+        let (output, recorded) = run(&format!("{}{twin}", scenario.display()), &[], folder.path());
         assert!(output.status.success(), "{name}: {}", said(&output));
         keep(&recorded, &histories().join(name));
     }

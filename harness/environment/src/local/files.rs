@@ -77,14 +77,8 @@ pub(crate) async fn write_at(place: PathBuf, offset: u64, bytes: Vec<u8>) -> Res
 }
 
 pub(crate) async fn remove(place: PathBuf) -> Result<()> {
-    let place = match set_aside(&place) {
-        // Gone from where it was at once, as a disk that is lost is; giving the blocks back takes longer.
-        Some(aside) => {
-            tokio::task::spawn_blocking(move || fs::remove_dir_all(aside));
-            return Ok(());
-        }
-        None => place,
-    };
+    // Gone from where it was at once; giving the blocks back takes longer.
+    let place = set_aside(&place).unwrap_or(place);
     blocking("remove", place, |path| {
         // A living service may write a new file while its directory is taken away: go on until it is gone.
         for _ in 0..100 {

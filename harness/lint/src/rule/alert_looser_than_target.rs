@@ -115,6 +115,11 @@ fn said(subject: &Subject<'_>, at: &Place, watched: &Watched) -> Statement {
             figure,
             &format!("target, {}", watched.what),
         ),
+        Some(Threshold::Rows(figure)) => subject.figure(
+            &at.then("figure").then("rows"),
+            figure,
+            &format!("target, {}", watched.what),
+        ),
         None => subject.statement(at.then("what"), format!("target: {}", watched.what), &watched.place),
     }
 }
@@ -147,6 +152,8 @@ fn value(figure: Option<&Threshold>) -> Option<Value> {
             size: crate::length::of(figure)?,
             text: figure.to_string(),
         }),
+        // It wakes below a figure, and no target says how many rows there should be at most.
+        Threshold::Rows(_) => None,
     }
 }
 
@@ -242,7 +249,7 @@ impl<'a> Guards<'a> {
         let statement = match figure {
             Some(Threshold::Share(figure)) => subject.figure(&at.then("share"), figure, says),
             Some(Threshold::Duration(figure)) => subject.figure(&at.then("duration"), figure, says),
-            None => return,
+            Some(Threshold::Rows(_)) | None => return,
         };
         self.push(found.unit, what, of, found.size, statement);
     }

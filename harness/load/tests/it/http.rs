@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use firedrill_core::event::Role;
 use firedrill_core::ledger::{NO_INCARNATION, OperationKind, OperationOutcome, UNSTATED, flag};
-use firedrill_load::{Answer, ClassSpec, Client, HttpClient, Mix, Session, Workload, WorkloadSpec, Write, first_key};
+use firedrill_load::{
+    Answer, ClassSpec, Client, HttpClient, Mix, PreloadRows, Session, Workload, WorkloadSpec, Write, first_key,
+    preload_through,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -240,7 +243,10 @@ async fn nobody_there_is_a_proof() {
     drop(listener);
     let mut session = HttpClient::new(address).session();
     let answer = put(session.as_mut(), 1, AMPLE).await;
-    assert_eq!(answer, Answer::bare(OperationOutcome::Refused, 0));
+    assert_eq!(
+        answer,
+        Answer::bare(OperationOutcome::Refused, 0).because("no connection")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -298,5 +304,29 @@ async fn a_bad_server_is_accounted_for_to_the_last_operation() {
             }
             _ => assert_eq!(operation.attempts, 1),
         }
+    }
+}
+
+/// A preload that fails ends a drill: what the service said goes into the error, since nobody logs it elsewhere.
+#[tokio::test]
+async fn a_preload_that_fails_tells_the_first_reason_and_its_deadline() {
+    let refusing = serve(|_| {
+        Some(Conduct::Answer(
+            503,
+            r#"{"error":"the store is away","kind":"store_unreachable","applied":"no","mode":"normal"}"#,
+        ))
+    })
+    .await;
+    let silent = serve(|_| Some(Conduct::Late)).await;
+    for (server, why) in [(&refusing, "the store is away"), (&silent, "no answer in time")] {
+        let rows = PreloadRows {
+            class: class(0, "chat", Role::Preload, None),
+            rows: 3,
+        };
+        let client: Arc<dyn Client> = Arc::new(HttpClient::new(server.address));
+        let ended = preload_through(client, &rows, 1, DEADLINE, Arc::new(Ledger::default())).await;
+        let told = ended.expect_err("nothing was acknowledged").to_string();
+        assert!(told.contains("found 3 or more of 3") && told.contains(why), "{told}");
+        assert!(told.contains("each within 0.4 s"), "{told}");
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn choose(
         RestoreFrom::Dump => (BackupKind::Dump, "dump"),
     };
     if let TargetRule::BeforeWal(search) = rule {
-        return wal_target::choose(team, backups, &catalogue, search, inputs).await;
+        return wal_target::choose(team, backups, &catalogue, search, which, inputs, waiting).await;
     }
     let before = match margin(rule)? {
         None => None,
@@ -119,7 +119,7 @@ pub(super) async fn choose(
 
 /// The newest backup that is found whole when it is read through as a restore would; those that are not go into the
 /// record of the decision.
-async fn newest_whole(
+pub(super) async fn newest_whole(
     backups: &Backups,
     candidates: impl Iterator<Item = &BackupRecord>,
     inputs: &mut BTreeMap<String, String>,
@@ -132,7 +132,15 @@ async fn newest_whole(
         if verified.is_good() {
             inputs.insert(
                 "verified".into(),
-                format!("{}: {} bytes read, whole", backup.id, verified.bytes),
+                format!(
+                    "{}: {} bytes read, whole; {}",
+                    backup.id,
+                    verified.bytes,
+                    match verified.pages_checked {
+                        0 => "pages without checksums could not be told from damaged ones".to_owned(),
+                        pages => format!("{pages} pages with their checksums"),
+                    }
+                ),
             );
             return Ok(backup.clone());
         }

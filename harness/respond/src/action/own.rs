@@ -18,7 +18,7 @@ use super::restore::{Back, bring_up};
 use super::takeover::TakenOver;
 use super::{ActionError, Waiting};
 use crate::clock::{self, instant};
-use crate::database::Life;
+use crate::database::{self, DatabaseHost, Life};
 use crate::own::{DeclaredPoint, Kind, OwnCommands, OwnError, Reply, Task, told};
 use crate::team::Team;
 
@@ -48,6 +48,7 @@ pub(super) async fn perform(team: &Team, step: &OwnStep, waiting: &Waiting) -> R
     let epoch = team.next_epoch(&component);
     let reply = run(own, step, waiting).await?;
     let back = bring_up(&*host, &epoch, waiting, into).await?;
+    tell_target(team, &*host, step).await;
     let (source, point) = point(team, &component, &back, &reply);
     let taken_over = TakenOver {
         component: &component,
@@ -151,6 +152,27 @@ fn inputs(team: &Team, step: &OwnStep) -> BTreeMap<String, String> {
         inputs.insert("alert_time".into(), clock::utc(alert.unix_ms));
     }
     inputs
+}
+
+/// A command that has the server stop before the end of the WAL need not say so: the server does.
+async fn tell_target(team: &Team, host: &dyn DatabaseHost, step: &OwnStep) {
+    let asked = async {
+        let connection = host.connection().map_err(|error| error.to_string())?;
+        database::connect(&connection).await?.recovery_target().await
+    };
+    let Ok(Some((setting, value))) = asked.await else {
+        return;
+    };
+    let mut inputs = inputs(team, step);
+    inputs.insert(setting.clone(), value.clone());
+    team.observer.observed(
+        instant(),
+        Event::RecoveryTarget {
+            rule: "before_own_target".into(),
+            inputs,
+            value: format!("{setting} {value}"),
+        },
+    );
 }
 
 /// The life that was brought back, and up to where.

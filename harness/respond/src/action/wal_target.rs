@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use firedrill_backup::{BackupKind, BackupRecord, RecoveryTarget, WalChange, WalQuery, lsn_text, parse_lsn};
-use firedrill_core::scenario::{WalOperation, WalSearch};
+use firedrill_core::scenario::{BackupRule, WalOperation, WalSearch};
 
-use super::ActionError;
-use super::choice::Choice;
+use super::choice::{Choice, newest_whole};
+use super::{ActionError, Waiting};
 use crate::catalogue::Catalogue;
 use crate::clock;
 use crate::team::{Backups, Team};
@@ -19,7 +19,9 @@ pub(super) async fn choose(
     backups: &Backups,
     catalogue: &Catalogue,
     search: &WalSearch,
+    which: BackupRule,
     mut inputs: BTreeMap<String, String>,
+    waiting: &Waiting,
 ) -> Result<Choice, ActionError> {
     let relation = team.relation(&search.table)?;
     let none = |wanted: &str, inputs: &BTreeMap<String, String>| ActionError::NoBackup {
@@ -72,11 +74,17 @@ pub(super) async fn choose(
     inputs.insert("transaction_committed".into(), lsn_text(found.commit_lsn));
     let unix_ms = u64::try_from(found.committed_unix_us / 1000).unwrap_or(0);
     inputs.insert("transaction_time".into(), clock::utc(unix_ms));
-    let backup = bases()
+    let mut before: Vec<&BackupRecord> = bases()
         .filter(|backup| position(&backup.stop_lsn).is_some_and(|stop| stop <= found.commit_lsn))
-        .max_by_key(|backup| position(&backup.stop_lsn))
-        .ok_or_else(|| none("base backup from before the damage", &inputs))?
-        .clone();
+        .collect();
+    before.sort_by_key(|backup| std::cmp::Reverse(position(&backup.stop_lsn)));
+    let newest = before
+        .first()
+        .ok_or_else(|| none("base backup from before the damage", &inputs))?;
+    let backup = match which {
+        BackupRule::Newest => (*newest).clone(),
+        BackupRule::NewestVerified => newest_whole(backups, before.iter().copied(), &mut inputs, waiting).await?,
+    };
     inputs.insert("backup".into(), backup.id.clone());
     inputs.insert("backup_completed".into(), clock::utc(backup.completed_unix_ms));
     if let Some(lsn) = &backup.stop_lsn {

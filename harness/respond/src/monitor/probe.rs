@@ -26,6 +26,8 @@ pub(crate) enum Measure {
     Took(Nanos),
     /// Plan nanoseconds since the newest restorable point.
     Age(i128),
+    /// Rows that there are.
+    Rows(u64),
 }
 
 /// What a look saw.
@@ -81,15 +83,18 @@ pub(crate) enum Probe {
     Log(LogTail, Words),
     Amcheck(Database),
     BackupVerification(Repository),
+    /// Of this table; none: of all.
+    RowCount(Database, Option<String>),
 }
 
 impl Probe {
     /// Looks at another database from now on, if it looks at one.
     pub(crate) fn follow(&mut self, to: &Database) {
         match self {
-            Probe::Database(database) | Probe::ChecksumFailures(database) | Probe::Amcheck(database) => {
-                database.clone_from(to);
-            }
+            Probe::Database(database)
+            | Probe::ChecksumFailures(database)
+            | Probe::Amcheck(database)
+            | Probe::RowCount(database, _) => database.clone_from(to),
             Probe::Http { .. }
             | Probe::Requests { .. }
             | Probe::BackupAge(_)
@@ -100,7 +105,11 @@ impl Probe {
 
     fn looks_for_damage(&self) -> bool {
         match self {
-            Probe::ChecksumFailures(_) | Probe::Log(..) | Probe::Amcheck(_) | Probe::BackupVerification(_) => true,
+            Probe::ChecksumFailures(_)
+            | Probe::Log(..)
+            | Probe::Amcheck(_)
+            | Probe::BackupVerification(_)
+            | Probe::RowCount(..) => true,
             Probe::Http { .. } | Probe::Database(_) | Probe::Requests { .. } | Probe::BackupAge(_) => false,
         }
     }
@@ -152,6 +161,7 @@ impl Probe {
                 Probe::Log(tail, words) => log(tail, *words).await,
                 Probe::Amcheck(database) => look_inside(database).await,
                 Probe::BackupVerification(repository) => verification(repository).await,
+                Probe::RowCount(database, table) => row_count(database, table.as_deref()).await,
             }
         };
         match tokio::time::timeout(timeout, look).await {
@@ -179,6 +189,16 @@ async fn checksum_failures(database: &Database) -> Seen {
             format!("{pages} reads of pages whose checksum did not fit (pg_stat_database)"),
         ),
         Ok(None) => Seen::new(true, None, "data checksums are off: nothing is counted".into()),
+        Err(error) => Seen::mute(format!("nothing was counted: {error}")),
+    }
+}
+
+async fn row_count(database: &Database, table: Option<&str>) -> Seen {
+    let counted = async { database::connect(database).await?.count_rows(table).await };
+    let of = table.unwrap_or("all tables");
+    match counted.await {
+        Ok(Some(rows)) => Seen::new(true, Some(Measure::Rows(rows)), format!("{rows} rows of {of}")),
+        Ok(None) => Seen::new(true, Some(Measure::Rows(0)), format!("there is no table {of}")),
         Err(error) => Seen::mute(format!("nothing was counted: {error}")),
     }
 }

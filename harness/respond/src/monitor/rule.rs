@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use firedrill_core::plan::{AlertRule, ProbeKind, Threshold};
+use firedrill_core::plan::{AlertRule, ProbeKind, Threshold, Written};
 use firedrill_core::stamp::Nanos;
 
 use super::probe::{Measure, Seen};
@@ -25,6 +25,10 @@ pub(crate) enum Bound {
     Share { ppm: u32, reaching: bool },
     /// Nanoseconds: of drill time for an answer (never scaled), of plan time for a backup's age.
     Duration { nanos: Nanos, reaching: bool },
+    /// Rows fell by this share, parts per million, from when the rule last found them well.
+    Fall { ppm: u32, reaching: bool },
+    /// Fewer rows than this.
+    Rows { least: u64 },
 }
 
 /// A window of a share holds at least so many times the requests at which one failure alone would reach the share.
@@ -40,11 +44,12 @@ impl Bound {
                 .div_ceil(ppm.max(1))
                 .saturating_mul(WINDOW_OF_SINGLES)
                 .min(WINDOW_MAX),
-            Bound::Duration { .. } => 0,
+            Bound::Duration { .. } | Bound::Fall { .. } | Bound::Rows { .. } => 0,
         }
     }
 
-    fn is_beyond(self, measure: Option<Measure>) -> bool {
+    /// `well` is how many rows there were when the rule last found them well.
+    fn is_beyond(self, measure: Option<Measure>, well: Option<u64>) -> bool {
         let over = |found: i128, limit: i128, reaching: bool| found > limit || (reaching && found == limit);
         match (self, measure) {
             (Bound::Share { ppm, reaching }, Some(Measure::Share { failed, of })) => over(
@@ -56,6 +61,11 @@ impl Bound {
                 over(took.into(), nanos.into(), reaching)
             }
             (Bound::Duration { nanos, reaching }, Some(Measure::Age(age))) => over(age, nanos.into(), reaching),
+            (Bound::Fall { ppm, reaching }, Some(Measure::Rows(rows))) => well.is_some_and(|well| {
+                let fallen = i128::from(well) - i128::from(rows);
+                fallen > 0 && over(fallen * 1_000_000, i128::from(ppm) * i128::from(well), reaching)
+            }),
+            (Bound::Rows { least }, Some(Measure::Rows(rows))) => rows < least,
             // Nothing was measured: the check itself said healthy or not.
             _ => false,
         }
@@ -71,6 +81,8 @@ pub(crate) struct Rule {
     pub(crate) bound: Option<Bound>,
     /// Failed and asked of the latest checks, the newest last: only as many as the window needs.
     window: VecDeque<(u32, u32)>,
+    /// Rows there were when it last found them well.
+    well: Option<u64>,
     in_a_row: u32,
     timed_out_in_a_row: u32,
     raised: bool,
@@ -83,21 +95,41 @@ impl Rule {
             .filter(|failures| *failures > 0)
             .ok_or_else(|| format!("alert `{name}`: found no failures in a row, expected a count of at least 1"))?;
         let bound = match (&rule.when, probe) {
-            (None, ProbeKind::ErrorRate | ProbeKind::BackupAge) => {
+            (None, ProbeKind::ErrorRate | ProbeKind::BackupAge | ProbeKind::RowCount(_)) => {
                 return Err(format!(
                     "alert `{name}`: check `{}` measures, so the rule needs a threshold (`when`), found none",
                     rule.check
                 ));
             }
             (None, _) => None,
-            (Some(Threshold::Share(figure)), ProbeKind::ErrorRate) => {
+            (Some(Threshold::Share(figure)), ProbeKind::ErrorRate | ProbeKind::RowCount(_)) => {
                 let share = figure::value(figure).ok_or_else(|| {
                     format!("alert `{name}`: found no figure in `when`, expected a share such as `5 %`")
                 })?;
-                Some(Bound::Share {
-                    ppm: share.ppm,
-                    reaching: figure::reaching_is_beyond(figure),
+                let (ppm, reaching) = (share.ppm, figure::reaching_is_beyond(figure));
+                Some(if matches!(probe, ProbeKind::RowCount(_)) {
+                    Bound::Fall { ppm, reaching }
+                } else {
+                    Bound::Share { ppm, reaching }
                 })
+            }
+            (Some(Threshold::Rows(figure)), ProbeKind::RowCount(_)) => {
+                let least = match figure.written() {
+                    Some((Written::Below | Written::Bare, rows)) => u64::from(*rows),
+                    Some((Written::AtMost, rows)) => u64::from(*rows) + 1,
+                    Some((Written::Above | Written::AtLeast, _)) | None => {
+                        return Err(format!(
+                            "alert `{name}`: found no least number of rows in `when`, expected one such as `rows: {{ below: 1000 }}`"
+                        ));
+                    }
+                };
+                Some(Bound::Rows { least })
+            }
+            (Some(Threshold::Rows(_)), _) => {
+                return Err(format!(
+                    "alert `{name}`: found a number of rows in `when`, but check `{}` counts none",
+                    rule.check
+                ));
             }
             (
                 Some(Threshold::Duration(figure)),
@@ -129,6 +161,12 @@ impl Rule {
                     rule.check
                 ));
             }
+            (Some(Threshold::Duration(_)), ProbeKind::RowCount(_)) => {
+                return Err(format!(
+                    "alert `{name}`: found a duration in `when`, but check `{}` counts rows: expected `share` or `rows`",
+                    rule.check
+                ));
+            }
             (Some(Threshold::Duration(_)), ProbeKind::ErrorRate) => {
                 return Err(format!(
                     "alert `{name}`: found a duration in `when`, but check `{}` measures a share: expected one such as `5 %`",
@@ -143,6 +181,7 @@ impl Rule {
             failures,
             bound,
             window: VecDeque::new(),
+            well: None,
             in_a_row,
             timed_out_in_a_row,
             raised,
@@ -153,7 +192,7 @@ impl Rule {
     pub(crate) fn is_healthy(&self, seen: &Seen) -> bool {
         let Some(bound) = self.bound else { return seen.healthy };
         let Some(Measure::Share { failed, of }) = seen.measure else {
-            return seen.healthy && !bound.is_beyond(seen.measure);
+            return seen.healthy && !bound.is_beyond(seen.measure, self.well);
         };
         // Nothing failed now: what failed before is over. Everything failed: no window makes that better.
         if failed == 0 || !seen.healthy {
@@ -165,10 +204,11 @@ impl Rule {
             all = all.saturating_add(*of);
         }
         // A window that is not full yet counts what it lacks as answered: a few requests prove no share.
-        !bound.is_beyond(Some(Measure::Share {
+        let share = Measure::Share {
             failed: all_failed,
             of: all.max(bound.window()),
-        }))
+        };
+        !bound.is_beyond(Some(share), self.well)
     }
 
     /// Keeps a share for the checks that follow, and no more of them than the window needs beside the next one.
@@ -197,6 +237,9 @@ impl Rule {
         if healthy {
             self.in_a_row = 0;
             self.timed_out_in_a_row = 0;
+            if let Some(Measure::Rows(rows)) = seen.measure {
+                self.well = Some(rows);
+            }
             return std::mem::take(&mut self.raised).then_some(Change::Cleared);
         }
         self.in_a_row = self.in_a_row.saturating_add(1);
@@ -215,166 +258,4 @@ impl Rule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use firedrill_core::stamp::{HOUR, SECOND};
-
-    fn rule(failures: u32, bound: Option<Bound>) -> Rule {
-        Rule {
-            name: "r".into(),
-            kind: "k".into(),
-            failures,
-            bound,
-            window: VecDeque::new(),
-            in_a_row: 0,
-            timed_out_in_a_row: 0,
-            raised: false,
-        }
-    }
-
-    fn seen(healthy: bool, measure: Option<Measure>) -> Seen {
-        Seen {
-            healthy,
-            timed_out: false,
-            mute: false,
-            measure,
-            text: String::new(),
-        }
-    }
-
-    fn changes(rule: &mut Rule, pattern: &str) -> String {
-        pattern
-            .chars()
-            .map(|c| match rule.observe(&seen(c == 'h', None)) {
-                Some(Change::Raised) => 'R',
-                Some(Change::Cleared) => 'C',
-                None => '.',
-            })
-            .collect()
-    }
-
-    #[test]
-    fn so_many_in_a_row_raise_once_and_one_healthy_clears() {
-        assert_eq!(changes(&mut rule(3, None), "hhuuhuuuuuhhuuu"), ".......R..C...R");
-        assert_eq!(changes(&mut rule(1, None), "uhuuh"), "RCR.C");
-    }
-
-    #[test]
-    fn a_healthy_system_never_alerts() {
-        assert!(!changes(&mut rule(1, None), &"h".repeat(1000)).contains('R'));
-        assert!(
-            !changes(&mut rule(2, None), &"hu".repeat(1000)).contains('R'),
-            "never two in a row"
-        );
-    }
-
-    #[test]
-    fn thresholds_are_exact() {
-        let share = |failed, of| seen(true, Some(Measure::Share { failed, of }));
-        let above = rule(
-            1,
-            Some(Bound::Share {
-                ppm: 50_000,
-                reaching: false,
-            }),
-        );
-        assert!(above.is_healthy(&share(5, 100)), "5 % is not above 5 %");
-        assert!(!above.is_healthy(&share(6, 100)));
-        let at_least = rule(
-            1,
-            Some(Bound::Share {
-                ppm: 50_000,
-                reaching: true,
-            }),
-        );
-        assert!(!at_least.is_healthy(&share(5, 100)));
-        let old = rule(
-            1,
-            Some(Bound::Duration {
-                nanos: 24 * HOUR,
-                reaching: false,
-            }),
-        );
-        assert!(old.is_healthy(&seen(true, Some(Measure::Age(i128::from(24 * HOUR))))));
-        assert!(!old.is_healthy(&seen(true, Some(Measure::Age(i128::from(24 * HOUR) + 1)))));
-        let slow = rule(
-            1,
-            Some(Bound::Duration {
-                nanos: 3 * SECOND,
-                reaching: false,
-            }),
-        );
-        assert!(slow.is_healthy(&seen(true, Some(Measure::Took(3 * SECOND)))));
-        assert!(!slow.is_healthy(&seen(true, Some(Measure::Took(3 * SECOND + 1)))));
-        assert!(
-            !slow.is_healthy(&seen(false, Some(Measure::Took(1)))),
-            "a failed check is not fast"
-        );
-    }
-
-    #[test]
-    fn a_share_is_taken_over_a_window_and_not_over_one_handful() {
-        let share = |failed| seen(failed < 8, Some(Measure::Share { failed, of: 8 }));
-        let bound = Bound::Share {
-            ppm: 50_000,
-            reaching: false,
-        };
-        let mut rule = rule(2, Some(bound));
-        let pattern = |rule: &mut Rule, failed: &[u32]| -> String {
-            let told = failed.iter().map(|failed| match rule.observe(&share(*failed)) {
-                Some(Change::Raised) => 'R',
-                Some(Change::Cleared) => 'C',
-                None => '.',
-            });
-            told.collect()
-        };
-        // One slow answer in each of two checks, and nothing for long: 2 of 60 are no 5 %.
-        assert_eq!(pattern(&mut rule, &[1, 1, 0, 0, 0, 0, 0, 0]), "........");
-        // All fail: the second check in a row raises, as without a window, and the first good one clears.
-        assert_eq!(pattern(&mut rule, &[8, 8, 8, 0]), ".R.C");
-        // One of eight fails for good: 4 of 60 are beyond 5 %, and so is what follows.
-        let mut rule = self::rule(2, Some(bound));
-        assert_eq!(pattern(&mut rule, &[0, 1, 1, 1, 1, 1, 1]), ".....R.");
-    }
-
-    #[test]
-    fn a_window_is_bounded_whatever_the_checks_ask() {
-        let bound = Bound::Share { ppm: 1, reaching: true };
-        let mut rule = rule(1, Some(bound));
-        for of in [0, 1, 8, 5_000, 0, 3] {
-            for _ in 0..2_000 {
-                rule.observe(&seen(true, Some(Measure::Share { failed: 0, of })));
-            }
-        }
-        assert!(rule.window.len() <= 1_000, "{}", rule.window.len());
-    }
-
-    #[test]
-    fn a_look_that_could_not_be_taken_neither_raises_nor_clears() {
-        let mut rule = rule(2, None);
-        let mute = Seen {
-            mute: true,
-            ..seen(true, None)
-        };
-        assert_eq!(rule.observe(&seen(false, None)), None);
-        assert_eq!(rule.observe(&mute), None);
-        assert_eq!(rule.observe(&seen(false, None)), Some(Change::Raised));
-        assert_eq!(rule.observe(&mute), None);
-        assert_eq!(rule.observe(&seen(true, None)), Some(Change::Cleared));
-    }
-
-    #[test]
-    fn timeouts_are_counted_within_the_row() {
-        let mut rule = rule(3, None);
-        let timed_out = Seen {
-            timed_out: true,
-            ..seen(false, None)
-        };
-        rule.observe(&timed_out);
-        rule.observe(&seen(false, None));
-        rule.observe(&timed_out);
-        assert_eq!(rule.timed_out_in_a_row(), 2);
-        rule.observe(&seen(true, None));
-        assert_eq!(rule.timed_out_in_a_row(), 0);
-    }
-}
+mod tests;

@@ -122,6 +122,20 @@ fn replaying_to_the_end_is_right_for_a_damage_that_wal_does_not_carry() {
 }
 
 #[test]
+fn a_backup_of_the_damage_brings_it_back_however_far_the_wal_is_replayed() {
+    let mut run = damaged(Damage::Unlogged, "end_of_archive", CheckOutcome::Passed);
+    let mut look = check(CheckOutcome::Failed);
+    if let Event::Check { name, detail, .. } = &mut look {
+        *name = "page_checksums".to_owned();
+        *detail = "page 81 of bulk".to_owned();
+    }
+    run.push(173_600, look);
+    let finding = run.finding("remedy.database");
+    assert_eq!(finding.outcome, Outcome::Fail, "{finding:#?}");
+    assert!(finding.because.contains("page 81 of bulk"), "{}", finding.because);
+}
+
+#[test]
 fn a_fault_that_spoils_no_data_has_no_such_finding() {
     let verdict = Run::plain().judge().verdict;
     assert!(verdict.findings.iter().all(|finding| !finding.id.starts_with("remedy")));

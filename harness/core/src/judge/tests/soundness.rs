@@ -97,6 +97,23 @@ fn a_fault_that_was_healed_before_recovery_started() {
 }
 
 #[test]
+fn a_condition_that_was_gone_at_the_strike() {
+    let condition = |edge| Event::Fault {
+        name: "newest-base-damaged".to_owned(),
+        strikes: false,
+        edge,
+        detail: [].into(),
+    };
+    let mut run = Run::plain();
+    run.push(50_000, condition(FaultEdge::Invoked))
+        .push(50_010, condition(FaultEdge::Proved))
+        .push(99_000, condition(FaultEdge::Holding));
+    assert_eq!(run.outcome(), Outcome::Pass);
+    run.push(99_500, condition(FaultEdge::NotHolding));
+    spoiled(&run, "condition `newest-base-damaged` no longer held");
+}
+
+#[test]
 fn a_fault_that_was_not_proved() {
     let mut run = Run::plain();
     run.events.retain(|(_, event)| {

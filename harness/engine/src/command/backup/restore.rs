@@ -322,6 +322,7 @@ mod tests {
             system_identifier: None,
             server_version: None,
             wal_segment_bytes: None,
+            data_checksums: None,
             wal_included: false,
             objects: Vec::new(),
             tool: String::new(),

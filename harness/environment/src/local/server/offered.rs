@@ -1,6 +1,6 @@
 //! What a Postgres host offers to those who know it only by its capabilities.
 
-use super::super::{command, files};
+use super::super::{command, files, loss};
 use super::Postgres;
 use crate::capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, State};
 use crate::error::{EnvironmentError, Result};
@@ -81,6 +81,16 @@ impl Files for Postgres {
 
     async fn remove(&self, path: &Path) -> Result<()> {
         files::remove(files::within(&self.service.data(), path)?).await
+    }
+
+    async fn lose(&self) -> Result<()> {
+        if self.service.state() != State::Down {
+            return Err(EnvironmentError::Invalid(format!(
+                "{} must be down to lose its disk: what runs would write on",
+                self.service.name
+            )));
+        }
+        loss::lose(self.service.data()).await
     }
 
     async fn sync(&self, path: &Path) -> Result<()> {
