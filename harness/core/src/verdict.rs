@@ -161,12 +161,6 @@ pub struct Loss {
     pub unexpected: u64,
     /// Keys with two rows.
     pub duplicated: u64,
-    /// Rows found whose object was looked for as well; `None`: clients wrote no rows that point at objects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pointing: Option<u64>,
-    /// Objects that clients reach only through rows of another component: nothing is acknowledged of them by themselves.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub through_rows: bool,
     /// Lost writes acked before a kept write of the same incarnation and domain was invoked.
     pub holes: u64,
     /// Acked by an incarnation after another took over.

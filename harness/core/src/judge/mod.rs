@@ -150,15 +150,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         .parts
         .iter()
         .zip(&losses)
-        .enumerate()
-        .map(|(component, (part, loss))| {
-            let mut loss = loss.loss.clone();
-            loss.pointing = facts.pointing[component].filter(|_| facts.reads[component].is_ok());
-            loss.through_rows = part.domain == crate::terms::Domain::Key
-                && !rpo::is_exercised(&facts, component)
-                && facts.pointing.iter().any(Option::is_some);
-            (part.name.clone(), loss)
-        })
+        .map(|(part, loss)| (part.name.clone(), loss.loss.clone()))
         .collect();
     let verdict = Verdict {
         schema: SCHEMA,
