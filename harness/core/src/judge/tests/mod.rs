@@ -3,6 +3,7 @@
 mod builder;
 mod classification;
 mod criteria;
+mod decisions;
 mod definitions;
 mod detection;
 mod integrity;
