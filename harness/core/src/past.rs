@@ -35,7 +35,7 @@ pub struct PastRun {
     pub environment: String,
     /// Altered by the command line: values set, a phase paused at.
     pub altered: bool,
-    /// The stored verdict; `None` where there is none.
+    /// The verdict that the evidence leads to; `None` where there is none.
     pub outcome: Option<Outcome>,
     /// The verdict's scope.
     pub scope: String,
@@ -104,10 +104,14 @@ impl PastRun {
     }
 
     /// Whether the run counts as a drill that was held: it is of a scenario itself, as it is written, and its verdict
-    /// decides. An inconclusive run keeps no calendar.
+    /// decides. An inconclusive run keeps no calendar, and neither does one that another program wrote: what it says is that
+    /// program's word.
     #[must_use]
     pub fn held(&self) -> bool {
-        self.twin.is_none() && !self.altered && matches!(self.outcome, Some(Outcome::Pass | Outcome::Fail))
+        self.twin.is_none()
+            && !self.altered
+            && !self.sealed_by_another
+            && matches!(self.outcome, Some(Outcome::Pass | Outcome::Fail))
     }
 
     /// The day on which it was started.

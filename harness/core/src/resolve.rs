@@ -20,6 +20,7 @@ mod faults;
 mod held;
 mod limits;
 mod loopholes;
+mod monitor;
 mod moving;
 mod own;
 mod scope;

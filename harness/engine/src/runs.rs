@@ -1,17 +1,20 @@
 //! The runs of the past: what lies in a folder of run directories, the broken ones among them.
 //!
-//! Nothing is judged again here. A stored verdict counts only if the manifest beside it lists it as it is; whether the
-//! manifest itself is what the evidence leads to, `firedrill judge` tells.
+//! Every run is judged again: a verdict counts because the evidence leads to it, not because a file beside it says so.
+//! Several are judged at once, since a folder may hold the runs of a year.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use firedrill_core::Verdict;
-use firedrill_core::evidence::digest::sha256;
-use firedrill_core::evidence::{MANIFEST_FILE, Manifest, RUN_FILE, VERDICT_FILE};
+use firedrill_core::evidence::{MANIFEST_FILE, RUN_FILE, VERDICT_FILE};
 use firedrill_core::past::PastRun;
 use serde_json::Value;
+
+use crate::judged::JudgedRun;
 
 /// More entries of a folder than this are not looked at.
 pub const RUNS_MAX: usize = 10_000;
@@ -43,12 +46,24 @@ impl Runs {
     }
 }
 
-/// Reads all runs of a folder. One that does not exist holds none; what is no run is passed over; a broken run is listed
-/// with its problem.
+/// Reads and judges all runs of a folder. One that does not exist holds none; what is no run is passed over; a broken run
+/// is listed with its problem.
 ///
 /// # Errors
 /// When the folder cannot be listed.
 pub fn read(folder: &Path) -> io::Result<Runs> {
+    gather(folder, read_run)
+}
+
+/// The runs of a folder as far as they tell how they began: without a verdict, since none is judged.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn begun(folder: &Path) -> io::Result<Runs> {
+    gather(folder, |directory| begin(directory).map(|(run, _)| run))
+}
+
+fn gather(folder: &Path, read_one: impl Fn(&Path) -> Option<StoredRun> + Sync) -> io::Result<Runs> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Runs::default()),
@@ -65,17 +80,51 @@ pub fn read(folder: &Path) -> io::Result<Runs> {
     // Names begin with the time of the start: the newest stay where there are too many.
     directories.sort();
     let left_out = directories.len().saturating_sub(RUNS_MAX);
-    let mut runs: Vec<StoredRun> = directories
-        .drain(left_out..)
-        .filter_map(|path| read_run(&path))
-        .collect();
+    let mut runs = read_all(&directories[left_out..], &read_one);
     runs.sort_by(|a, b| (&b.past.started, &b.past.run).cmp(&(&a.past.started, &a.past.run)));
     Ok(Runs { runs, left_out })
 }
 
-/// Reads one run directory; `None` if it is none.
+/// Reads the directories, as many at once as the machine has processors.
+fn read_all(directories: &[PathBuf], read_one: &(impl Fn(&Path) -> Option<StoredRun> + Sync)) -> Vec<StoredRun> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut found = Vec::new();
+        while let Some(directory) = directories.get(next.fetch_add(1, Ordering::Relaxed)) {
+            found.extend(read_one(directory));
+        }
+        found
+    };
+    let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers.min(directories.len())).map(|_| scope.spawn(work)).collect();
+        let mut found = work();
+        for other in others {
+            // A panic of a worker is this program's own fault: it goes on up.
+            found.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        found
+    })
+}
+
+/// Reads and judges one run directory; `None` if it is none.
 #[must_use]
 pub fn read_run(directory: &Path) -> Option<StoredRun> {
+    let (mut run, whole) = begin(directory)?;
+    if whole {
+        match verdict(directory) {
+            Ok(verdict) => {
+                run.past = run.past.with(&verdict);
+                run.past.altered |= !verdict.altered.is_empty();
+            }
+            Err(problem) => run.past.problem = Some(problem),
+        }
+    }
+    Some(run)
+}
+
+/// A run as far as its `run.json` tells, and whether that tells all; `None` if the directory is no run.
+fn begin(directory: &Path) -> Option<(StoredRun, bool)> {
     let holds = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok_and(|meta| meta.is_file());
     let is_run = holds(RUN_FILE) || (holds("events.jsonl") && holds(MANIFEST_FILE));
     if !is_run {
@@ -88,21 +137,10 @@ pub fn read_run(directory: &Path) -> Option<StoredRun> {
             .unwrap_or_default(),
         ..PastRun::default()
     };
-    past.problem = match started_with(directory, &mut past) {
-        Err(problem) => Some(problem),
-        Ok(()) => match verdict(directory) {
-            Ok(verdict) => {
-                past = past.with(&verdict);
-                past.altered |= !verdict.altered.is_empty();
-                None
-            }
-            Err(problem) => Some(problem),
-        },
-    };
-    Some(StoredRun {
-        directory: directory.to_owned(),
-        past,
-    })
+    past.problem = started_with(directory, &mut past).err();
+    let whole = past.problem.is_none();
+    let directory = directory.to_owned();
+    Some((StoredRun { directory, past }, whole))
 }
 
 /// What `run.json` says, read loosely: runs of other versions have keys that this one does not know.
@@ -133,21 +171,35 @@ fn started_with(directory: &Path, past: &mut PastRun) -> Result<(), String> {
     Ok(())
 }
 
-/// The stored verdict, if the manifest lists it as it is.
+/// The verdict that the evidence leads to, if the stored one says the same.
 fn verdict(directory: &Path) -> Result<Verdict, String> {
-    let listed = match bytes(directory, MANIFEST_FILE) {
-        Ok(bytes) => Manifest::parse(&bytes).map_err(|error| error.to_string())?,
-        Err(_) => return Err("it did not come to its end, or is still under way: no manifest".into()),
-    };
-    let bytes = bytes(directory, VERDICT_FILE)?;
-    match listed.files.get(VERDICT_FILE) {
-        Some(digest) if *digest == sha256(&bytes) => {}
-        Some(_) => return Err(format!("{VERDICT_FILE} is not what the manifest lists: it was altered")),
-        None => return Err(format!("the manifest lists no {VERDICT_FILE}")),
+    if !directory.join(MANIFEST_FILE).exists() {
+        return Err("it did not come to its end, or is still under way: no manifest".into());
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        format!("{VERDICT_FILE} was written by another version of firedrill ({error}); judge the run again")
-    })
+    let judged = JudgedRun::read(directory)
+        .map_err(|error| error.to_string())?
+        .judged
+        .verdict;
+    if !directory.join(VERDICT_FILE).exists() {
+        return Ok(judged);
+    }
+    let stored: Value = serde_json::from_slice(&bytes(directory, VERDICT_FILE)?)
+        .map_err(|error| format!("{VERDICT_FILE} is no JSON: {error}"))?;
+    // Words may change from version to version; what passed and what did not may not.
+    let of = |verdict: &Value| -> (Value, Vec<(Value, Value)>) {
+        let findings = verdict["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let findings = findings.iter().map(|one| (one["id"].clone(), one["outcome"].clone()));
+        (verdict["outcome"].clone(), findings.collect())
+    };
+    let leads_to = serde_json::to_value(&judged).map_err(|error| error.to_string())?;
+    let (stored, leads_to) = (of(&stored), of(&leads_to));
+    if stored == leads_to {
+        return Ok(judged);
+    }
+    Err(format!(
+        "{VERDICT_FILE} is not what the evidence leads to: it says {}, the evidence {}; look with `firedrill judge`",
+        stored.0, leads_to.0
+    ))
 }
 
 fn bytes(directory: &Path, name: &str) -> Result<Vec<u8>, String> {

@@ -2,6 +2,7 @@
 //! environment offers those it has.
 
 use crate::error::Result;
+use crate::local::Removal;
 use async_trait::async_trait;
 use firedrill_proxy::Cut;
 use std::collections::BTreeMap;
@@ -50,10 +51,10 @@ pub trait Files: Send + Sync {
     /// Removes a file, or a directory with all in it; the empty path is the data directory itself. What is not there
     /// is already removed.
     async fn remove(&self, path: &Path) -> Result<()>;
-    /// Loses the disk: every file of the data directory is cut to nothing, which each hard link of it sees, and removed;
-    /// so is what a cluster keeps elsewhere (a linked `pg_wal`, tablespaces). Returns when nothing is left; what is not
-    /// there is already lost. The service must be down.
-    async fn lose(&self) -> Result<()>;
+    /// Loses the disk: the data directory is gone, its files are cut to nothing as far as they have other names, and so is
+    /// what a cluster keeps elsewhere (a linked `pg_wal`, tablespaces). Returns when nothing of it can be reached by any name;
+    /// the rest is removed behind it. What is not there is already lost. The service must be down.
+    async fn lose(&self) -> Result<Removal>;
     /// Forces a file or directory to the disk.
     async fn sync(&self, path: &Path) -> Result<()>;
     /// Whether there is such a path.

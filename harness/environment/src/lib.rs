@@ -24,7 +24,7 @@ mod user;
 pub use capabilities::Capability;
 pub use capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, Shape, State};
 pub use error::EnvironmentError;
-pub use local::{Application, Local, LocalOptions, Postgres, PostgresOptions, Progress, Store};
+pub use local::{Application, Local, LocalOptions, Postgres, PostgresOptions, Progress, Removal, Store};
 pub use postgres::connection::{Connection, answered, said};
 pub use postgres::{Build, Origin, PostgresChoice, Source};
 pub use s3::s3_main;

@@ -7,6 +7,7 @@ mod program;
 mod server;
 mod service;
 
+pub use loss::Removal;
 pub use program::{Application, Store};
 pub use server::{Postgres, PostgresOptions};
 

@@ -2,7 +2,7 @@
 
 use crate::document::Mistake;
 use crate::plan::Figure;
-use crate::scenario::{Action, Strike};
+use crate::scenario::{Action, Service, Strike};
 use crate::stamp::{MILLISECOND, MINUTE, Nanos};
 
 use super::drill::Drill;
@@ -27,7 +27,26 @@ pub(super) fn doubts(drill: &Drill) -> Vec<Mistake> {
     strike(drill, &mut found);
     alerts(drill, &mut found);
     order(drill, &mut found);
+    checksums(drill, &mut found);
     found
+}
+
+/// Page checksums are verified by a base backup of the recovered cluster, which has to go somewhere.
+fn checksums(drill: &Drill, found: &mut Vec<Mistake>) {
+    let mut services = drill.scenario.services.values();
+    if services.any(|service| matches!(service, Service::S3(_))) {
+        return;
+    }
+    found.push(
+        Mistake::new(
+            drill.at("services"),
+            "no S3 service: there is nowhere to read the whole recovered cluster into, so `page_checksums`, which every \
+             drill requires, cannot run",
+            "nothing can pass",
+            "add one that nothing else uses: `scratch: { s3: {} }`",
+        )
+        .warning(),
+    );
 }
 
 /// What rounding and floors add to the figures of the monitor, drill nanoseconds.

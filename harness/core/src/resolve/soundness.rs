@@ -9,7 +9,7 @@ use super::drill::Drill;
 use super::expectation::expectation;
 use super::faults::faults;
 use super::traffic::load;
-use super::{criteria, limits, loopholes, moving, own as own_commands, steps};
+use super::{criteria, limits, loopholes, monitor, moving, own as own_commands, steps};
 
 /// No plan clock needs to run faster: a year in five minutes.
 const SCALE_MAX: u32 = 100_000;
@@ -26,6 +26,7 @@ pub(super) fn mistakes(drill: &Drill) -> Vec<Mistake> {
     own_commands::mistakes(drill, &mut found);
     faults(drill, &mut found);
     criteria::mistakes(drill, &mut found);
+    monitor::mistakes(drill, &mut found);
     steps::mistakes(drill, &mut found);
     times(drill, &mut found);
     strike(drill, &mut found);

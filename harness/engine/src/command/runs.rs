@@ -75,8 +75,8 @@ pub fn run(command: &RunsCommand, cli: &Cli) -> Result<u8, Failure> {
     }
 }
 
-fn read(folder: &Path) -> Result<Vec<StoredRun>, Failure> {
-    let found = runs::read(folder).map_err(|error| {
+fn read(folder: &Path, how: impl FnOnce(&Path) -> std::io::Result<runs::Runs>) -> Result<Vec<StoredRun>, Failure> {
+    let found = how(folder).map_err(|error| {
         Failure::Input(miette::miette!(
             help = "name the folder of run directories with --output DIR",
             "{} cannot be listed: {error}",
@@ -94,7 +94,7 @@ fn read(folder: &Path) -> Result<Vec<StoredRun>, Failure> {
 }
 
 fn list(folder: &Path, json: bool) -> Result<u8, Failure> {
-    let stored = read(folder)?;
+    let stored = read(folder, runs::read)?;
     let living = living();
     let mut table = Builder::new();
     table.push_record(["run", "scenario", "verdict", "size", "note"]);
@@ -104,6 +104,7 @@ fn list(folder: &Path, json: bool) -> Result<u8, Failure> {
         let note = match (used(run, &living), &run.past.problem) {
             (Some(how), _) => how.to_owned(),
             (None, Some(problem)) => problem.clone(),
+            (None, None) if run.past.sealed_by_another => "sealed by another program: counts for nothing".to_owned(),
             (None, None) => String::new(),
         };
         let verdict = run.past.outcome.map_or("none", |outcome| match outcome {
@@ -167,7 +168,7 @@ fn size(directory: &Path) -> u64 {
 }
 
 fn prune(how: &Prune, json: bool) -> Result<u8, Failure> {
-    let stored = read(&how.folder.output)?;
+    let stored = read(&how.folder.output, runs::begun)?;
     let living = living();
     let now = SystemTime::now();
     let mut rows = Vec::new();

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use firedrill_environment::{Capability, EnvironmentError, Files, Lifecycle, State};
+use firedrill_environment::{Capability, EnvironmentError, Files, Lifecycle, Removal, State};
+use tokio::sync::Mutex;
 
 use super::{Fault, FaultError, Proof};
 
@@ -27,6 +28,8 @@ pub struct ServiceFault {
     harm: Harm,
     lifecycle: Arc<dyn Lifecycle>,
     files: Option<Arc<dyn Files>>,
+    /// What is still being removed of a lost disk.
+    removal: Mutex<Option<Removal>>,
 }
 
 impl ServiceFault {
@@ -45,6 +48,7 @@ impl ServiceFault {
             harm,
             lifecycle,
             files,
+            removal: Mutex::default(),
         }
     }
 
@@ -112,7 +116,7 @@ impl Fault for ServiceFault {
         let harm = match self.harm {
             Harm::Kill => "SIGKILL of the main process",
             Harm::Pause => "SIGSTOP of every process",
-            Harm::LoseData => "SIGKILL of every process, every file of the data directory cut to nothing and removed",
+            Harm::LoseData => "SIGKILL of every process, the data directory gone with all hard links of its files",
         };
         BTreeMap::from([("service".into(), self.service.clone()), ("harm".into(), harm.into())])
     }
@@ -125,7 +129,9 @@ impl Fault for ServiceFault {
                 let files = self.files.as_ref().ok_or_else(|| self.no_files())?;
                 // All of it: an archiver that outlives its server would go on saving what is meant to be lost.
                 self.lifecycle.kill_all().await.map_err(|error| self.failed(&error))?;
-                files.lose().await.map_err(|error| self.failed(&error))
+                let removal = files.lose().await.map_err(|error| self.failed(&error))?;
+                *self.removal.lock().await = Some(removal);
+                Ok(())
             }
         }
     }
@@ -140,8 +146,12 @@ impl Fault for ServiceFault {
             Harm::Kill if matches!(self.lifecycle.state().await, Ok(State::Down)) && self.has_data().await => {
                 self.lifecycle.start().await.map_err(|error| self.failed(&error))
             }
-            // Lost data stays lost: only a recovery brings it back.
-            Harm::Kill | Harm::LoseData => Ok(()),
+            Harm::Kill => Ok(()),
+            // Lost data stays lost: only a recovery brings it back. That all of it is gone has to be so by now.
+            Harm::LoseData => match self.removal.lock().await.take() {
+                Some(removal) => removal.ended().await.map_err(|error| self.failed(&error)),
+                None => Ok(()),
+            },
         }
     }
 }

@@ -12,3 +12,4 @@ mod pipelines;
 mod reproduce;
 mod spoiled;
 mod suites;
+mod undetected;

@@ -1,15 +1,16 @@
 //! Schedule, key figures and suites over folders of runs, made by hand and by real drills.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use firedrill::run_directory::{self, DirectoryFiles};
-use firedrill_core::evidence::Manifest;
+use firedrill::run_directory;
 use firedrill_core::suite::SuiteRun;
 use serde_json::{Value, json};
+
+use crate::undetected::Written::{Nothing, Unnoticed};
+use crate::undetected::store;
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
@@ -34,37 +35,6 @@ fn stderr(output: &Output) -> String {
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
-}
-
-/// A run as far as its folder tells; nobody could judge it again.
-fn store(history: &Path, started: &str, scenario: &str, outcome: &str, twin: Option<&str>) {
-    let plan = scenario.split('/').next().expect("a plan");
-    let name = format!(
-        "{}-{}",
-        started.replace([':', '-'], ""),
-        scenario.replace(['/', ':'], "-")
-    );
-    let directory = history.join(&name);
-    fs::create_dir_all(&directory).expect("a folder");
-    let settings: BTreeMap<&str, &str> = twin.map(|twin| ("twin", twin)).into_iter().collect();
-    let inputs = json!({
-        "started": started, "terms": { "plan": plan, "scenario": scenario }, "scenario": { "sha256": "same" },
-        "environment": "local", "settings": settings,
-    });
-    let verdict = json!({
-        "schema": 1, "definitions": 1, "run": name, "plan": plan, "scenario": scenario, "disaster": "d",
-        "outcome": outcome, "scope": "AT DRILL SIZE", "spoiled": [], "findings": [], "about_plan": [],
-        "moments": { "tiers": {} }, "phases": [], "quantum": 0, "outage": { "lower": 1, "upper": 2 },
-        "budget_permille": null, "loss": {},
-        "tally": { "scheduled": 0, "acked": 0, "refused": 0, "indeterminate": 0, "not_sent": 0 },
-        "services": {}, "capacity": [], "faults": [], "steps": [], "stalls": [], "deviations": {}, "stand_ins": [],
-        "assumptions": [], "not_covered": [], "sealed_by_another": false, "program": "firedrill",
-    });
-    for (file, value) in [("run.json", &inputs), ("verdict.json", &verdict)] {
-        run_directory::write(&directory, file, value.to_string().as_bytes()).expect("a file");
-    }
-    let manifest = Manifest::of(&DirectoryFiles::new(&directory)).expect("a manifest");
-    run_directory::write(&directory, "manifest.json", &manifest.to_bytes()).expect("a file");
 }
 
 const DRILL: &str = "samia-tarot/database-failure-as-written";
@@ -96,18 +66,18 @@ fn the_schedule_tells_what_is_kept_due_and_overdue() {
     );
     assert_eq!(weekly["overdue_since"], "2026-12-06");
 
-    store(history.path(), "2026-12-02T02:00:00Z", DRILL, "fail", None);
+    store(history.path(), "2026-12-02T02:00:00Z", DRILL, None, Unnoticed);
     // None of these keeps anything.
-    store(history.path(), "2026-12-05T02:00:00Z", DRILL, "inconclusive", None);
+    store(history.path(), "2026-12-05T02:00:00Z", DRILL, None, Nothing);
     store(
         history.path(),
         "2026-12-05T03:00:00Z",
         DRILL,
-        "pass",
         Some("wal-shipped"),
+        Unnoticed,
     );
     // Nor what is still to come.
-    store(history.path(), "2027-01-01T02:00:00Z", DRILL, "pass", None);
+    store(history.path(), "2027-01-01T02:00:00Z", DRILL, None, Unnoticed);
     let kept = schedule("2026-12-06");
     assert_eq!(duty(&kept, "restore of a database backup")["state"], "kept");
     let monday = schedule("2026-12-07");
@@ -162,14 +132,14 @@ fn the_calendar_file_is_one() {
 #[test]
 fn key_figures_are_those_of_the_runs() {
     let history = tempfile::tempdir().expect("a folder");
-    store(history.path(), "2026-11-23T02:00:00Z", DRILL, "pass", None);
-    store(history.path(), "2026-12-02T02:00:00Z", DRILL, "fail", None);
+    store(history.path(), "2026-11-23T02:00:00Z", DRILL, None, Unnoticed);
+    store(history.path(), "2026-12-02T02:00:00Z", DRILL, None, Unnoticed);
     store(
         history.path(),
         "2026-12-05T03:00:00Z",
         DRILL,
-        "pass",
         Some("wal-shipped"),
+        Unnoticed,
     );
     let output = firedrill(&[
         "kpis",
@@ -185,10 +155,61 @@ fn key_figures_are_those_of_the_runs() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let value: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
     let plan = &value["plans"][0];
-    assert_eq!(plan["kpis"]["success"], json!({ "of": 2, "good": 1 }));
-    assert_eq!(plan["trends"][0]["warning"], true, "it passed before and fails now");
+    assert_eq!(plan["kpis"]["success"], json!({ "of": 2, "good": 0 }));
+    assert_eq!(plan["trends"][0]["says"], "neither recovery came to an end");
     let text = firedrill(&["kpis", "--history", path(history.path()), "--as-of", "2026-12-07"]);
-    assert!(stdout(&text).contains("1 of 2 (50.0 %)"), "{}", stdout(&text));
+    assert!(stdout(&text).contains("0 of 2 (0.0 %)"), "{}", stdout(&text));
+}
+
+/// A verdict that was rewritten together with the manifest that lists it keeps no calendar.
+#[test]
+fn a_verdict_that_the_evidence_does_not_lead_to_counts_for_nothing() {
+    let history = tempfile::tempdir().expect("a folder");
+    let run = store(history.path(), "2026-12-02T02:00:00Z", DRILL, None, Unnoticed);
+    let figures = || -> Value {
+        let arguments = [
+            "kpis",
+            "--plan",
+            "samia-tarot",
+            "--history",
+            path(history.path()),
+            "--format",
+            "json",
+        ];
+        let output = firedrill(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let value: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+        value["plans"][0]["kpis"].clone()
+    };
+    let honest = figures();
+    assert_eq!(
+        (&honest["success"], &honest["undecided"]),
+        (&json!({ "of": 1, "good": 0 }), &json!(0))
+    );
+
+    let read =
+        |name: &str| -> Value { serde_json::from_slice(&fs::read(run.join(name)).expect("a file")).expect("JSON") };
+    let mut verdict = read("verdict.json");
+    assert_eq!(verdict["outcome"], "fail");
+    verdict["outcome"] = json!("pass");
+    for finding in verdict["findings"].as_array_mut().expect("findings") {
+        finding["outcome"] = json!("pass");
+    }
+    fs::write(run.join("verdict.json"), verdict.to_string()).expect("the lie");
+    fs::remove_file(run.join("manifest.json")).expect("the manifest");
+    run_directory::write_manifest(&run).expect("one that lists the lie");
+    let forged = figures();
+    assert_eq!(
+        (&forged["success"], &forged["undecided"]),
+        (&json!({ "of": 0, "good": 0 }), &json!(1))
+    );
+    let listed = firedrill(&["runs", "list", "--output", path(history.path()), "--format", "json"]);
+    let listed: Value = serde_json::from_str(&stdout(&listed)).expect("JSON");
+    let note = listed[0]["note"].as_str().expect("a note");
+    assert!(
+        listed[0]["outcome"].is_null() && note.contains("not what the evidence leads to"),
+        "{listed:#}"
+    );
 }
 
 #[test]

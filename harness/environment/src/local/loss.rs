@@ -1,8 +1,11 @@
 //! The loss of a disk: what lay on it is gone, by whatever name it is reached.
 //!
 //! A removal takes names away, not data: a hard link made before keeps every byte, and a "backup" of hard links would
-//! survive its own disaster. So every file is cut to nothing first, which all of its names see, and removed then. What
-//! a cluster keeps outside its data directory (a `pg_wal` that is a link, tablespaces) lies on the same lost machine.
+//! survive its own disaster. So a file with a second name is cut to nothing, which all of its names see. What a cluster keeps
+//! outside its data directory (a `pg_wal` that is a link, tablespaces) lies on the same lost machine.
+//!
+//! The strike must not last longer than it has to: giving thousands of blocks back takes a second, and nobody can reach
+//! them by then. That part goes on behind it, and tells how it ended.
 
 use crate::error::{EnvironmentError, Result};
 use std::fs::{self, OpenOptions};
@@ -11,24 +14,51 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::task::JoinHandle;
+
 /// Deeper is no cluster.
 const DEPTH_MAX: u32 = 32;
 /// Where a cluster keeps links to directories elsewhere.
 const WAL: &str = "pg_wal";
 const TABLESPACES: &str = "pg_tblspc";
 
-/// Takes all of the data directory, and all that its cluster keeps elsewhere; returns when nothing is left of it.
-/// What is not there is already lost.
-pub(crate) async fn lose(data: PathBuf) -> Result<()> {
+/// The rest of a loss: what nobody can reach any more is given back to the disk.
+#[derive(Debug)]
+#[must_use = "its error says that something of a lost disk is still there"]
+pub struct Removal {
+    place: PathBuf,
+    rest: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Removal {
+    /// Waits until nothing is left.
+    ///
+    /// # Errors
+    /// Something could not be removed.
+    pub async fn ended(self) -> Result<()> {
+        let Some(rest) = self.rest else { return Ok(()) };
+        rest.await
+            .map_err(io::Error::other)
+            .and_then(|result| result)
+            .map_err(EnvironmentError::path("remove all of the lost", &self.place))
+    }
+}
+
+/// Takes all of the data directory, and all that its cluster keeps elsewhere; returns when nothing of it can be reached
+/// by any name. What is not there is already lost.
+pub(crate) async fn lose(data: PathBuf) -> Result<Removal> {
     let place = data.clone();
-    tokio::task::spawn_blocking(move || lose_all(&place))
+    let taken = tokio::task::spawn_blocking(move || take_away(&place))
         .await
         .map_err(io::Error::other)
         .and_then(|result| result)
-        .map_err(EnvironmentError::path("lose all of", &data))
+        .map_err(EnvironmentError::path("lose all of", &data))?;
+    let rest = taken.map(|(aside, owner)| tokio::task::spawn_blocking(move || remove(&aside, owner)));
+    Ok(Removal { place: data, rest })
 }
 
-fn lose_all(data: &Path) -> io::Result<()> {
+/// Moves the data directory aside and empties what could be reached otherwise. Where it is now, and whose it is.
+fn take_away(data: &Path) -> io::Result<Option<(PathBuf, u32)>> {
     let owner = match data.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => metadata.uid(),
         Ok(_) => {
@@ -36,17 +66,30 @@ fn lose_all(data: &Path) -> io::Result<()> {
                 "it is no directory: expected the data directory itself",
             ));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    // Gone from where it was at once, as a disk that is lost is.
     let aside = aside(data)?;
     fs::rename(data, &aside)?;
+    cut_below(&aside, owner, Which::Linked, 0)?;
     for place in elsewhere(&aside)? {
         empty(&place, owner)?;
     }
-    cut_below(&aside, owner, 0)?;
-    fs::remove_dir_all(&aside)
+    Ok(Some((aside, owner)))
+}
+
+/// Cuts the rest too: a process that still holds a file open must not read what is lost.
+fn remove(aside: &Path, owner: u32) -> io::Result<()> {
+    cut_below(aside, owner, Which::All, 0)?;
+    fs::remove_dir_all(aside)
+}
+
+/// Which files are cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// Those with another name, which may lie anywhere.
+    Linked,
+    All,
 }
 
 fn aside(data: &Path) -> io::Result<PathBuf> {
@@ -96,7 +139,7 @@ fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Cuts and removes what a directory outside holds, and looks that nothing is left in it.
 fn empty(place: &Path, owner: u32) -> io::Result<()> {
-    cut_below(place, owner, 0)?;
+    cut_below(place, owner, Which::All, 0)?;
     for entry in entries(place)? {
         let metadata = entry.symlink_metadata()?;
         if metadata.uid() != owner {
@@ -114,8 +157,8 @@ fn empty(place: &Path, owner: u32) -> io::Result<()> {
     }
 }
 
-/// Cuts every regular file below to nothing. Links are not followed: they are removed as what they are.
-fn cut_below(directory: &Path, owner: u32, depth: u32) -> io::Result<()> {
+/// Cuts regular files below to nothing. Links are not followed: they are removed as what they are.
+fn cut_below(directory: &Path, owner: u32, which: Which, depth: u32) -> io::Result<()> {
     if depth > DEPTH_MAX {
         return Err(io::Error::other(format!(
             "directories deeper than {DEPTH_MAX}: expected a data directory"
@@ -124,8 +167,11 @@ fn cut_below(directory: &Path, owner: u32, depth: u32) -> io::Result<()> {
     for path in entries(directory)? {
         let metadata = path.symlink_metadata()?;
         if metadata.is_dir() {
-            cut_below(&path, owner, depth + 1)?;
-        } else if metadata.is_file() && metadata.len() > 0 {
+            cut_below(&path, owner, which, depth + 1)?;
+            continue;
+        }
+        let wanted = which == Which::All || metadata.nlink() > 1;
+        if wanted && metadata.is_file() && metadata.len() > 0 {
             // A link to a file of someone else's would be destroyed wherever it lies.
             if metadata.uid() != owner {
                 return Err(strange(&path));
@@ -188,11 +234,12 @@ mod tests {
         }
         fs::copy(data.join("base/5/1259"), vault.join("copy")).unwrap();
         for _ in 0..2 {
-            lose(data.clone()).await.unwrap();
+            let removal = lose(data.clone()).await.unwrap();
             assert!(!data.exists());
-        }
-        for kept in ["table", "wal", "space"] {
-            assert_eq!(fs::read(vault.join(kept)).unwrap(), b"", "{kept}");
+            for kept in ["table", "wal", "space"] {
+                assert_eq!(fs::read(vault.join(kept)).unwrap(), b"", "{kept}");
+            }
+            removal.ended().await.unwrap();
         }
         assert_eq!(fs::read(vault.join("copy")).unwrap(), b"data", "a copy is a backup");
     }
@@ -201,7 +248,7 @@ mod tests {
     async fn what_the_cluster_keeps_elsewhere_goes_and_nothing_else_there() {
         let folder = tempfile::tempdir().unwrap();
         let data = cluster(folder.path());
-        lose(data).await.unwrap();
+        lose(data).await.unwrap().ended().await.unwrap();
         assert_eq!(entries(&folder.path().join("wal")).unwrap(), Vec::<PathBuf>::new());
         let space = folder.path().join("space");
         assert_eq!(entries(&space.join("PG_15_202209061")).unwrap(), Vec::<PathBuf>::new());

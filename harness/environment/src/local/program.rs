@@ -2,7 +2,7 @@
 //! listen where `listen` says, and write their address to `ready_file` once they do.
 
 use super::service::Service;
-use super::{Site, command, files, loss};
+use super::{Site, command, files, loss, loss::Removal};
 use crate::capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, State};
 use crate::error::{EnvironmentError, Result};
 use crate::s3::{INCARNATION_FILE, Incarnation, TlsFiles};
@@ -201,7 +201,7 @@ macro_rules! capabilities_of_a_program {
             async fn remove(&self, path: &Path) -> Result<()> {
                 files::remove(files::within(&self.program.service.data(), path)?).await
             }
-            async fn lose(&self) -> Result<()> {
+            async fn lose(&self) -> Result<Removal> {
                 loss::lose(self.program.service.data()).await
             }
             async fn sync(&self, path: &Path) -> Result<()> {

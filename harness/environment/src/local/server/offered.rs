@@ -1,6 +1,6 @@
 //! What a Postgres host offers to those who know it only by its capabilities.
 
-use super::super::{command, files, loss};
+use super::super::{command, files, loss, loss::Removal};
 use super::Postgres;
 use crate::capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, State};
 use crate::error::{EnvironmentError, Result};
@@ -83,7 +83,7 @@ impl Files for Postgres {
         files::remove(files::within(&self.service.data(), path)?).await
     }
 
-    async fn lose(&self) -> Result<()> {
+    async fn lose(&self) -> Result<Removal> {
         if self.service.state() != State::Down {
             return Err(EnvironmentError::Invalid(format!(
                 "{} must be down to lose its disk: what runs would write on",
