@@ -235,7 +235,8 @@ pub struct BackupTaken {
 }
 
 /// A real delay of a scaled phase, as it stands in the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DelayRun {
     /// What was late.
@@ -249,7 +250,8 @@ pub struct DelayRun {
 }
 
 /// One event that something was decided by: the alert that counts, a recovery target with its inputs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// What was decided.
@@ -263,7 +265,8 @@ pub struct Decision {
 }
 
 /// A note of the harness.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Noted {
     /// Number of the first event that says so.
@@ -275,7 +278,8 @@ pub struct Noted {
 }
 
 /// How far the evidence of a run goes, as it is gathered over a suite.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// What every interval on the plan clock was widened by, nanoseconds.

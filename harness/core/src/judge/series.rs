@@ -86,7 +86,8 @@ pub struct Series {
 }
 
 /// Acknowledged operations in no window of any tier; with those of the tiers they make up what was acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LeftOut {
     /// The canary's: they place a loss in time and are no clients' traffic.
