@@ -1,12 +1,14 @@
 //! How figures and words of a verdict are written, the same in every rendering.
 
+use std::collections::BTreeMap;
+
 use firedrill_core::event::{Coverage, StepEdge};
 use firedrill_core::judge::duration::{bytes, count};
-use firedrill_core::stamp::{MILLISECOND, Nanos, Stamp};
-use firedrill_core::terms::{Comparator, Limit, RtoFrom, RtoUntil, Status};
+use firedrill_core::terms::{Comparator, Domain, Limit, RtoFrom, RtoUntil, Status};
 use firedrill_core::verdict::{Achieved, Finding, Loss, Outcome, PhaseSpan, Span, Tally, Verdict};
 
-use crate::{Report, words};
+pub(crate) use crate::moment::{edges, moments, origin, since};
+use crate::{Report, widening, words};
 
 /// PASS, FAIL, INCONCLUSIVE.
 pub(crate) fn outcome(outcome: Outcome) -> &'static str {
@@ -23,6 +25,31 @@ pub(crate) fn met(outcome: Outcome) -> &'static str {
         Outcome::Pass => "met",
         Outcome::Inconclusive => "undecided",
         Outcome::Fail => "MISSED",
+    }
+}
+
+/// What a finding says where it stands: a figure that no limit is set for is shown, and nothing was met by it.
+pub(crate) fn says(outcome: Outcome, finding: &Finding) -> &'static str {
+    if outcome == Outcome::Pass && is_shown(finding) {
+        "shown"
+    } else {
+        met(outcome)
+    }
+}
+
+/// Whether a finding is a figure that nothing demands: it is shown, and counts for nothing.
+pub(crate) fn is_shown(finding: &Finding) -> bool {
+    finding.shown
+}
+
+/// `24 targets and checks met, 1 figure shown`.
+pub(crate) fn counted_met(findings: &[Finding]) -> String {
+    let shown = findings.iter().filter(|finding| is_shown(finding)).count() as u64;
+    let met = findings.len() as u64 - shown;
+    let met = format!("{} met", count(met, "target or check", "targets and checks"));
+    match shown {
+        0 => met,
+        _ => format!("{met}, {} shown without a limit", count(shown, "figure", "figures")),
     }
 }
 
@@ -57,7 +84,8 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
             }
         ));
     }
-    let pairs = |map: &std::collections::BTreeMap<String, String>| {
+    caveats.extend(widening::caveat(verdict));
+    let pairs = |map: &BTreeMap<String, String>| {
         map.iter()
             .map(|(name, value)| format!("{name} = {value}"))
             .collect::<Vec<_>>()
@@ -83,6 +111,24 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
     caveats
 }
 
+/// What became of each component's acknowledged writes, one line each: a verdict must not hide that data is gone.
+pub(crate) fn data(losses: &BTreeMap<String, Loss>) -> Vec<String> {
+    let written = losses.iter().filter(|(_, loss)| loss.acked > 0);
+    written
+        .map(|(component, loss)| {
+            let acked = format!("{component}: {} acknowledged", count(loss.acked, "write", "writes"));
+            if !was_looked_up(loss) {
+                return format!("{acked}; NOT KNOWN what became of them");
+            }
+            let mut text = format!("{acked}, {} kept, {} lost", loss.kept, loss.lost);
+            if loss.possibly_lost > 0 {
+                text.push_str(&format!(", {} possibly lost", loss.possibly_lost));
+            }
+            text
+        })
+        .collect()
+}
+
 /// `<= 5 min` as the plan means it.
 pub(crate) fn limit(limit: &Limit) -> String {
     let comparator = match limit.comparator {
@@ -97,8 +143,15 @@ pub(crate) fn limit(limit: &Limit) -> String {
 }
 
 /// The demand of a finding, empty where it is a yes or no.
-pub(crate) fn demanded(finding: &Finding) -> String {
-    finding.limit.as_ref().map(limit).unwrap_or_default()
+pub(crate) fn demanded(report: &Report<'_>, finding: &Finding) -> String {
+    match (&finding.limit, finding.id.as_str()) {
+        (Some(figure), _) => limit(figure),
+        (None, "recovery") => format!("within {} of drill time", words(report.inputs.terms.settle)),
+        (None, "detection") => "an alert".to_owned(),
+        (None, "criterion.no_loss") => "0 lost".to_owned(),
+        (None, _) if is_shown(finding) => "no limit given".to_owned(),
+        (None, _) => String::new(),
+    }
 }
 
 /// `1 min 12 s .. 2 min 03 s`, or one figure where the bounds agree.
@@ -117,16 +170,36 @@ pub(crate) fn achieved(finding: &Finding) -> String {
         Achieved::Count {
             lower,
             upper: Some(upper),
-        } if lower == upper => lower.to_string(),
+        } if lower == upper => counted(finding, *upper),
         Achieved::Count {
             lower,
             upper: Some(upper),
-        } => format!("{lower} .. {upper}"),
-        Achieved::Count { lower, upper: None } => format!("at least {lower}"),
+        } => format!("{lower} .. {}", counted(finding, *upper)),
+        Achieved::Count { lower, upper: None } => format!("at least {}", counted(finding, *lower)),
         Achieved::Holds(true) => "holds".into(),
         Achieved::Holds(false) => "does not hold".into(),
         Achieved::Nothing => "not measured".into(),
     }
+}
+
+/// A count with what was counted.
+fn counted(finding: &Finding, number: u64) -> String {
+    let kind = finding.id.split(['.', '#']).next().unwrap_or_default();
+    let (one, many) = match kind {
+        "rpo" | "criterion" | "hole" | "declared_point" | "remedy" => ("lost write", "lost writes"),
+        "mutated" | "unexpected" | "duplicated" => ("key", "keys"),
+        "dangling" => ("row", "rows"),
+        "revenant" => ("operation", "operations"),
+        _ => return number.to_string(),
+    };
+    count(number, one, many)
+}
+
+/// What a finding about a tier says of a durable queue: no downtime by a queue is not the service of a database.
+pub(crate) fn queued(finding: &Finding) -> Option<&str> {
+    let parts = || finding.because.split("; ");
+    let about_tier = finding.id.starts_with("tier.") && !finding.id.contains('#');
+    parts().find(|part| about_tier && part.contains("answered by the durable queue"))
 }
 
 /// Demand less upper bound: `13 min 02 s`, negative when missed. Empty where it would speak against the verdict: a
@@ -142,110 +215,6 @@ pub(crate) fn margin(verdict: &Verdict, finding: &Finding) -> String {
         (Outcome::Fail, None, Some(lower)) => format!("{} or worse", words(lower)),
         _ => String::new(),
     }
-}
-
-/// Milliseconds as seconds with three places, signed: `+1.204`.
-fn seconds(millis: Nanos) -> String {
-    let (sign, millis) = (if millis < 0 { '-' } else { '+' }, millis.unsigned_abs());
-    format!("{sign}{}.{:03}", millis / 1_000, millis % 1_000)
-}
-
-/// Edges of a stamp in seconds of drill time since the origin, rounded outwards to the millisecond.
-pub(crate) fn edges(origin: Nanos, stamp: Stamp) -> (String, String) {
-    let early = stamp.early.saturating_sub(origin).div_euclid(MILLISECOND);
-    let late = stamp.late.saturating_sub(origin);
-    let late = late.div_euclid(MILLISECOND) + Nanos::from(late.rem_euclid(MILLISECOND) > 0);
-    (seconds(early), seconds(late))
-}
-
-/// `+0.609 .. +0.645 s` of drill time since the origin.
-pub(crate) fn since(origin: Nanos, stamp: Stamp) -> String {
-    let (early, late) = edges(origin, stamp);
-    if early == late {
-        format!("{late} s")
-    } else {
-        format!("{early} .. {late} s")
-    }
-}
-
-/// The origin that times of a report count from, and its name: the strike's early edge, else the first known moment.
-pub(crate) fn origin(verdict: &Verdict) -> (Nanos, &'static str) {
-    let moments = &verdict.moments;
-    [
-        (moments.struck, "the strike"),
-        (moments.alerted, "the alert"),
-        (moments.authorised, "recovery was authorised"),
-    ]
-    .into_iter()
-    .find_map(|(stamp, name)| stamp.map(|stamp| (stamp.early, name)))
-    .unwrap_or((0, "the machine's start"))
-}
-
-/// The moments in the order of a drill, each with its meaning; `None`: never came.
-pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<Stamp>)> {
-    let moments = &verdict.moments;
-    let mut rows: Vec<(String, &'static str, Option<Stamp>)> = [
-        ("struck", "the striking fault took effect", moments.struck),
-        ("impact", "clients first missed their thresholds", moments.impact),
-        (
-            "alerted",
-            "the plan's monitor raised an alert of the fault's kind",
-            moments.alerted,
-        ),
-        (
-            "acknowledged",
-            "somebody, or the automation, responded",
-            moments.acknowledged,
-        ),
-        ("declared", "the disaster was declared", moments.declared),
-        ("authorised", "recovery was allowed to start", moments.authorised),
-    ]
-    .map(|(name, what, stamp)| (name.to_owned(), what, stamp))
-    .into();
-    for (level, tier) in &moments.tiers {
-        if tier.impact.is_some() {
-            rows.push((
-                format!("tier {level} impact"),
-                "its clients first missed their thresholds",
-                tier.impact,
-            ));
-        }
-        if tier.released.is_some() {
-            rows.push((
-                format!("tier {level} released"),
-                "the procedure let traffic in",
-                tier.released,
-            ));
-        }
-        // What was never out was not restored either.
-        if !tier.untouched {
-            rows.push((
-                format!("tier {level} restored"),
-                "served within its thresholds from here on",
-                tier.restored,
-            ));
-        }
-    }
-    rows.extend(
-        [
-            (
-                "procedure done",
-                "the last step ended (an annotation)",
-                moments.procedure_done,
-            ),
-            (
-                "restored",
-                "all tiers served within their thresholds from here on",
-                moments.restored,
-            ),
-            ("confirmed", "all required checks had passed", moments.confirmed),
-        ]
-        .map(|(name, what, stamp)| (name.to_owned(), what, stamp)),
-    );
-    if moments.failed_back.is_some() {
-        rows.push(("failed back".to_owned(), "served at home again", moments.failed_back));
-    }
-    rows
 }
 
 /// How long a phase took in plan time, or that it lies the wrong way round.
@@ -266,6 +235,19 @@ pub(crate) fn phase(name: &str) -> &'static str {
         "confirm" => "restored to confirmed",
         _ => "",
     }
+}
+
+/// What the harness noted, with the number of the event.
+pub(crate) fn notes(verdict: &Verdict) -> Vec<String> {
+    let note = |note: &firedrill_core::verdict::Noted| {
+        let times = if note.times > 1 {
+            format!(" ({} times)", note.times)
+        } else {
+            String::new()
+        };
+        format!("event {}: {}{times}", note.seq, note.text)
+    };
+    verdict.notes.iter().map(note).collect()
 }
 
 /// From where to where the RTO counts.
@@ -327,6 +309,22 @@ pub(crate) fn was_looked_up(loss: &Loss) -> bool {
     loss.span.is_some() || loss.kept + loss.lost + loss.possibly_lost + loss.recovered > 0
 }
 
+/// What is said of a component to which no write was acknowledged. Objects that clients reach only through rows have none
+/// of their own: those rows tell what became of them.
+pub(crate) fn unwritten(report: &Report<'_>, component: &str) -> String {
+    let term = report.inputs.terms.components.get(component);
+    let mut through = report.verdict.findings.iter().filter(|f| f.id.starts_with("dangling."));
+    match (term.map(|term| term.domain), through.next()) {
+        (Some(Domain::Key), Some(rows)) => format!(
+            "no write of its own was acknowledged: clients reach it only through rows, and {} judges those ({}, {})",
+            rows.id,
+            achieved(rows),
+            met(counts_as(report.verdict, rows))
+        ),
+        _ => "no write to it was acknowledged: nothing is said about its data".to_owned(),
+    }
+}
+
 /// Operations that ended in each way, in one line.
 pub(crate) fn tally(tally: &Tally) -> String {
     format!(
@@ -375,17 +373,6 @@ pub(crate) fn outage(verdict: &Verdict) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn stamps_are_rounded_outwards() {
-        assert_eq!(since(0, Stamp::new(609_802_000, 644_608_001)), "+0.609 .. +0.645 s");
-        assert_eq!(
-            since(1_000_000_000, Stamp::new(-500_000, 1_000_000_000)),
-            "-1.001 .. +0.000 s"
-        );
-        assert_eq!(since(0, Stamp::at(61_000_000_000)), "+61.000 s");
-        assert!(!since(i64::MAX, Stamp::new(i64::MIN + 1, i64::MAX)).is_empty());
-    }
 
     #[test]
     fn what_no_check_looked_at_says_so() {

@@ -14,13 +14,27 @@ use firedrill_core::verdict::Outcome;
 use crate::plain::plain;
 use crate::{Report, figure};
 
-/// The beginning of a page that needs nothing but itself; the title is escaped already.
-pub(crate) fn head(title: &str) -> String {
+/// The beginning of a page that needs nothing but itself; the title is escaped already. On paper `every_page` stands at
+/// the foot of each sheet, so that none can be passed off as another run's.
+pub(crate) fn head(title: &str, every_page: &str) -> String {
+    // Inside a string of a style sheet: only what cannot end one, or the element.
+    let foot: String = plain(every_page)
+        .chars()
+        .take(160)
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || " .,:;/-_()".contains(c) {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
-         <title>{title}</title><style>{}</style></head><body><main>\n",
+         <title>{title}</title><style>{}@page {{ @bottom-left {{ content: \"{foot}\"; font: 8pt sans-serif; }} \
+         @bottom-right {{ content: counter(page) \" / \" counter(pages); font: 8pt sans-serif; }} }}</style></head><body><main>\n",
         include_str!("html/style.css")
     )
 }
@@ -30,11 +44,11 @@ pub(crate) fn head(title: &str) -> String {
 pub fn html(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let mut page = String::with_capacity(64 * 1024);
-    page.push_str(&head(&format!(
-        "{}: {}",
-        figure::outcome(verdict.outcome),
-        escape(&verdict.scenario)
-    )));
+    let outcome = figure::outcome(verdict.outcome);
+    page.push_str(&head(
+        &format!("{outcome}: {}", escape(&verdict.scenario)),
+        &format!("{outcome}, {}, run {}", verdict.scenario, verdict.run),
+    ));
     page.push_str(&format!(
         "<h1>Disaster-recovery drill: {}</h1><p class=\"soft\">plan <b>{}</b>, disaster <b>{}</b>; started {}, run <code>{}</code></p>\n",
         escape(&verdict.scenario),
@@ -48,6 +62,7 @@ pub fn html(report: &Report<'_>) -> String {
         sections::targets(report),
         sections::about_plan(report),
         sections::timeline(report),
+        sections::decisions(report),
         sections::service(report),
         sections::data(report),
         sections::checks(report),
@@ -71,7 +86,7 @@ fn banner(report: &Report<'_>) -> String {
             .iter()
             .filter(|finding| figure::counts_as(verdict, finding) == outcome)
             .map(|finding| {
-                let demanded = figure::demanded(finding);
+                let demanded = figure::demanded(report, finding);
                 let demanded = if demanded.is_empty() {
                     demanded
                 } else {
@@ -112,10 +127,26 @@ fn banner(report: &Report<'_>) -> String {
         ));
     } else {
         let (missed, undecided) = (of(Outcome::Fail), of(Outcome::Inconclusive));
-        let met = verdict.findings.len() - missed.len() - undecided.len();
+        let passed = || {
+            verdict
+                .findings
+                .iter()
+                .filter(|finding| finding.outcome == Outcome::Pass)
+        };
+        let shown = passed().filter(|finding| figure::is_shown(finding)).count();
+        let met = passed().count() - shown;
+        let beside = if shown > 0 {
+            format!("; {} shown without a limit", count(shown as u64, "figure", "figures"))
+        } else {
+            String::new()
+        };
         text.push_str(&format!(
-            "<p>{} judged: <b>{} missed</b>, {} undecided, {met} met.</p>",
-            count(verdict.findings.len() as u64, "target or check", "targets and checks"),
+            "<p>{} judged: <b>{} missed</b>, {} undecided, {met} met{beside}.</p>",
+            count(
+                (verdict.findings.len() - shown) as u64,
+                "target or check",
+                "targets and checks"
+            ),
             missed.len(),
             undecided.len()
         ));
@@ -124,6 +155,9 @@ fn banner(report: &Report<'_>) -> String {
                 text.push_str(&format!("<p class=\"list\">{name}</p><ul>{}</ul>", rows.concat()));
             }
         }
+    }
+    for data in figure::data(&verdict.loss) {
+        text.push_str(&format!("<p>Data of <b>{}</b>.</p>", escape(&data)));
     }
     for caveat in figure::caveats(report) {
         text.push_str(&format!("<p class=\"caveat\">{}.</p>", escape(&caveat)));

@@ -1,10 +1,10 @@
 //! JUnit: one case per judged target, so that a pipeline shows which promise was broken.
 
-use firedrill_core::verdict::Outcome;
+use firedrill_core::verdict::{Limits, Outcome};
 use quick_junit::{NonSuccessKind, Property, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 
 use crate::plain::plain;
-use crate::{Report, figure};
+use crate::{Report, figure, widening};
 
 /// Renders the run as one suite. A target that was missed is a failure; one that is undecided an error, since a
 /// pipeline must not take it for met. Where something other than a target decides the verdict, a case `run` says so.
@@ -17,20 +17,32 @@ pub fn junit(report: &Report<'_>) -> String {
         figure::scope(verdict)
     ));
     let caveats: Vec<String> = figure::caveats(report).iter().map(|caveat| plain(caveat)).collect();
-    let beside = [std::slice::from_ref(&scope), &caveats].concat().join("\n");
+    let data: Vec<String> = figure::data(&verdict.loss).iter().map(|data| plain(data)).collect();
+    let beside = [std::slice::from_ref(&scope), &caveats, &data].concat().join("\n");
     let spoiled: Vec<String> = verdict.spoiled.iter().map(|why| plain(why)).collect();
     let mut suite = TestSuite::new(plain(&verdict.scenario));
     for (name, value) in [
         ("verdict", figure::outcome(verdict.outcome).to_owned()),
         ("scope", scope),
         ("run", plain(&verdict.run)),
+        ("plan", plain(&verdict.plan)),
         ("disaster", plain(&verdict.disaster)),
+        ("started", plain(&report.inputs.started)),
+        ("data", data.join("; ")),
         (
             "sealed by another program",
             if verdict.sealed_by_another { "yes" } else { "no" }.to_owned(),
         ),
         ("recorded by", plain(&verdict.program)),
-    ] {
+        (
+            "definitions",
+            format!("docs/definitions.md, version {}", verdict.definitions),
+        ),
+        ("widening", plain(&widening::lines(report).join("; "))),
+    ]
+    .into_iter()
+    .chain(limits(&verdict.limits()))
+    {
         suite.add_property(Property::new(name, value));
     }
     suite.set_system_out(beside.clone());
@@ -59,7 +71,11 @@ pub fn junit(report: &Report<'_>) -> String {
         }
         let mut case = TestCase::new(plain(&finding.id), status);
         case.set_classname(plain(&verdict.scenario));
-        case.set_system_out(format!("{}: {because}\n{beside}", plain(&finding.title)));
+        case.set_system_out(format!(
+            "{}: {}: {because}\n{beside}",
+            plain(&finding.title),
+            figure::says(outcome, finding)
+        ));
         suite.add_test_case(case);
     }
     let worst = verdict
@@ -95,6 +111,23 @@ pub fn junit(report: &Report<'_>) -> String {
     let mut text = whole.to_string().unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// How far the evidence goes, as properties: a green case must not hide it. Those with nothing to say are left out.
+pub(crate) fn limits(limits: &Limits) -> Vec<(&'static str, String)> {
+    let stood_in = limits
+        .stand_ins
+        .iter()
+        .map(|stand_in| format!("{} -> {}", stand_in.planned, stand_in.drilled));
+    [
+        ("not covered", limits.not_covered.join("; ")),
+        ("assumed", limits.assumptions.join("; ")),
+        ("stood in for", stood_in.collect::<Vec<_>>().join("; ")),
+    ]
+    .into_iter()
+    .filter(|(_, said)| !said.is_empty())
+    .map(|(name, said)| (name, plain(&said)))
+    .collect()
 }
 
 fn status(outcome: Outcome) -> TestCaseStatus {

@@ -9,10 +9,12 @@ mod html;
 mod json;
 mod junit;
 mod markdown;
+mod moment;
 mod plain;
 mod repeated;
 mod suite;
 mod text;
+mod widening;
 
 use firedrill_core::evidence::RunInputs;
 use firedrill_core::judge::Series;

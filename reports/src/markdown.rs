@@ -3,7 +3,7 @@
 use firedrill_core::verdict::Outcome;
 
 use crate::plain::plain;
-use crate::{Report, figure, words};
+use crate::{Report, figure, widening};
 
 /// Renders the run: verdict, targets, why, what was not covered.
 #[must_use]
@@ -26,6 +26,20 @@ pub fn markdown(report: &Report<'_>) -> String {
         cell(figure::scope(verdict))
     ));
     line(String::new());
+    line(format!(
+        "Plan {}, disaster {}, started {}, run {}",
+        cell(&verdict.plan),
+        cell(&verdict.disaster),
+        cell(&report.inputs.started),
+        cell(&verdict.run)
+    ));
+    line(String::new());
+    for data in figure::data(&verdict.loss) {
+        line(format!("- **Data of {}**", cell(&data)));
+    }
+    if !figure::data(&verdict.loss).is_empty() {
+        line(String::new());
+    }
     for caveat in figure::caveats(report) {
         line(format!("> **Note:** {}", cell(&caveat)));
         line(String::new());
@@ -43,13 +57,13 @@ pub fn markdown(report: &Report<'_>) -> String {
     line("|---|---|---|---|---|".into());
     for finding in &verdict.findings {
         let met = match figure::counts_as(verdict, finding) {
-            Outcome::Pass => "met".to_owned(),
+            Outcome::Pass => figure::says(Outcome::Pass, finding).to_owned(),
             other => format!("**{}**", figure::met(other)),
         };
         line(format!(
             "| {} | {} | {} | {} | {met} |",
             cell(&finding.title),
-            cell(&figure::demanded(finding)),
+            cell(&figure::demanded(report, finding)),
             cell(&figure::achieved(finding)),
             cell(&figure::margin(verdict, finding)),
         ));
@@ -67,6 +81,11 @@ pub fn markdown(report: &Report<'_>) -> String {
                 figure::met(outcome),
                 cell(&finding.because)
             ));
+        }
+    }
+    for finding in &verdict.findings {
+        if let Some(queue) = figure::queued(finding) {
+            line(format!("- {}: {}", cell(&finding.title), cell(queue)));
         }
     }
     for about in &verdict.about_plan {
@@ -88,6 +107,24 @@ pub fn markdown(report: &Report<'_>) -> String {
     );
     list(
         &mut line,
+        "What was decided by which event of events.jsonl",
+        verdict.decisions.iter().map(|decision| {
+            format!(
+                "event {}, {}: {}: {}",
+                decision.seq,
+                figure::since(origin, decision.at),
+                decision.what,
+                decision.says
+            )
+        }),
+    );
+    list(
+        &mut line,
+        "Notes of the harness, not judged",
+        figure::notes(verdict).into_iter(),
+    );
+    list(
+        &mut line,
         "What stood in for what",
         verdict
             .stand_ins
@@ -100,10 +137,11 @@ pub fn markdown(report: &Report<'_>) -> String {
         verdict.assumptions.iter().cloned(),
     );
     list(&mut line, "Not covered", verdict.not_covered.iter().cloned());
+    list(&mut line, "Widening of intervals", widening::lines(report).into_iter());
     line(String::new());
     line(format!(
-        "Every figure on the plan clock is widened by {} on both sides. Judge it again from its evidence: {}",
-        words(verdict.quantum),
+        "Each figure is explained in docs/definitions.md, version {}. Judge it again from its evidence: {}",
+        verdict.definitions,
         code(&format!("firedrill judge {}", verdict.run))
     ));
     out

@@ -5,8 +5,10 @@ mod junit;
 mod markdown;
 mod text;
 
+use std::collections::BTreeSet;
+
 use firedrill_core::suite::{Attempt, Fate, SuiteDrill, SuiteRun};
-use firedrill_core::verdict::{Finding, Outcome};
+use firedrill_core::verdict::{Finding, Limits, Outcome};
 
 pub use html::suite_html;
 pub use junit::suite_junit;
@@ -145,14 +147,7 @@ fn brief(suite: &SuiteRun, drill: &SuiteDrill, fate: Fate) -> String {
             .collect();
         match (open.is_empty(), attempt.outcome) {
             (false, _) => open.join("; "),
-            (true, Some(Outcome::Pass)) => format!(
-                "{} met",
-                firedrill_core::judge::duration::count(
-                    attempt.findings.len() as u64,
-                    "target or check",
-                    "targets and checks"
-                )
-            ),
+            (true, Some(Outcome::Pass)) => figure::counted_met(&attempt.findings),
             (true, _) => attempt.scope.clone(),
         }
     };
@@ -177,6 +172,57 @@ fn exit(attempt: &Attempt) -> String {
         Some(code) => format!("no verdict, exit {code}"),
         None => "no verdict, ended by a signal".to_owned(),
     }
+}
+
+/// How far the evidence of the drills goes, each thing once: with the number of drills it holds for where that is not
+/// all of them.
+fn limits(suite: &SuiteRun) -> Vec<(&'static str, Vec<String>)> {
+    let deciding: Vec<&Attempt> = suite.drills.iter().filter_map(SuiteDrill::deciding).collect();
+    let union = |of: &dyn Fn(&Limits) -> Vec<String>| {
+        let mut items: Vec<(String, usize)> = Vec::new();
+        for attempt in &deciding {
+            for item in of(&attempt.limits).into_iter().collect::<BTreeSet<_>>() {
+                match items.iter_mut().find(|(known, _)| *known == item) {
+                    Some((_, drills)) => *drills += 1,
+                    None => items.push((item, 1)),
+                }
+            }
+        }
+        let said = |(item, drills): (String, usize)| {
+            if drills == deciding.len() {
+                item
+            } else {
+                format!("{item} ({drills} of {} drills)", deciding.len())
+            }
+        };
+        items.into_iter().map(said).collect::<Vec<_>>()
+    };
+    let widest = deciding.iter().max_by_key(|attempt| attempt.limits.quantum);
+    let widening = widest.filter(|attempt| attempt.limits.quantum > 0).map(|attempt| {
+        format!(
+            "intervals of plan time are widened on both sides, by {} at most ({})",
+            crate::words(attempt.limits.quantum),
+            attempt.run.as_deref().unwrap_or("no run directory")
+        )
+    });
+    [
+        ("Not covered", union(&|limits| limits.not_covered.clone())),
+        (
+            "Assumed, since the plans are silent",
+            union(&|limits| limits.assumptions.clone()),
+        ),
+        (
+            "What stood in for what",
+            union(&|limits| {
+                let pairs = limits.stand_ins.iter();
+                pairs.map(|it| format!("{}: {}", it.planned, it.drilled)).collect()
+            }),
+        ),
+        ("Widening of intervals", widening.into_iter().collect()),
+    ]
+    .into_iter()
+    .filter(|(_, items)| !items.is_empty())
+    .collect()
 }
 
 /// Findings of the attempt that counts which are not met, with why.

@@ -8,7 +8,7 @@ use tabled::settings::peaker::PriorityMax;
 use tabled::settings::{Alignment, Modify, Style, Width};
 
 use crate::plain::plain;
-use crate::{Report, figure, words};
+use crate::{Report, figure, widening};
 
 const COLUMNS: usize = 100;
 
@@ -24,10 +24,13 @@ pub fn text(report: &Report<'_>) -> String {
     out.line(
         "",
         &format!(
-            "{}, disaster {}, run {}",
-            verdict.scenario, verdict.disaster, verdict.run
+            "{}, disaster {}, started {}, run {}",
+            verdict.scenario, verdict.disaster, report.inputs.started, verdict.run
         ),
     );
+    for data in figure::data(&verdict.loss) {
+        out.line("data of ", &data);
+    }
     for caveat in figure::caveats(report) {
         out.line("! ", &caveat);
     }
@@ -38,6 +41,11 @@ pub fn text(report: &Report<'_>) -> String {
         }
     }
     out.table(&findings(report));
+    for finding in &verdict.findings {
+        if let Some(queue) = figure::queued(finding) {
+            out.line(&format!("{}: ", plain(&finding.title)), queue);
+        }
+    }
     let open: Vec<_> = verdict
         .findings
         .iter()
@@ -46,7 +54,7 @@ pub fn text(report: &Report<'_>) -> String {
     if !open.is_empty() {
         out.heading("Why");
         for finding in open {
-            let outcome = figure::met(figure::counts_as(verdict, finding));
+            let outcome = figure::says(figure::counts_as(verdict, finding), finding);
             out.line("- ", &format!("{outcome}: {}: {}", finding.title, finding.because));
         }
     }
@@ -74,20 +82,16 @@ pub fn text(report: &Report<'_>) -> String {
     }
     out.heading("What became of the data");
     for (component, found) in &verdict.loss {
-        out.line(&format!("{}: ", plain(component)), &loss(found));
+        out.line(&format!("{}: ", plain(component)), &loss(report, component, found));
     }
     out.line("operations: ", &figure::tally(&verdict.tally));
     if let Some(tool) = figure::tool(verdict) {
         out.line("backup tool: ", &tool);
     }
     out.heading("How far this goes");
-    out.line(
-        "- ",
-        &format!(
-            "every figure on the plan clock is widened by {} on both sides",
-            words(verdict.quantum)
-        ),
-    );
+    for line in widening::lines(report) {
+        out.line("- ", &line);
+    }
     if !verdict.stalls.is_empty() {
         out.line(
             "- ",
@@ -100,7 +104,7 @@ pub fn text(report: &Report<'_>) -> String {
     out.line(
         "- ",
         &format!(
-            "{} assumed where the plan is silent, {} not covered: `firedrill report {} --format html` lists them",
+            "{} assumed where the plan is silent, {} not covered: `firedrill report {} --format html` lists them, and by which events of the history what was decided",
             firedrill_core::judge::duration::count(verdict.assumptions.len() as u64, "figure", "figures"),
             firedrill_core::judge::duration::count(verdict.not_covered.len() as u64, "thing", "things"),
             verdict.run
@@ -172,9 +176,9 @@ fn findings(report: &Report<'_>) -> String {
     rows.push_record(["verdict", "target", "demanded", "achieved", "margin"]);
     for finding in &verdict.findings {
         rows.push_record([
-            figure::met(figure::counts_as(verdict, finding)).to_owned(),
+            figure::says(figure::counts_as(verdict, finding), finding).to_owned(),
             plain(&finding.title),
-            figure::demanded(finding),
+            figure::demanded(report, finding),
             figure::achieved(finding),
             figure::margin(verdict, finding),
         ]);
@@ -206,9 +210,9 @@ fn drawn(rows: Builder, figures: std::ops::RangeFrom<usize>) -> String {
     table.to_string()
 }
 
-fn loss(loss: &Loss) -> String {
+fn loss(report: &Report<'_>, component: &str, loss: &Loss) -> String {
     if loss.acked == 0 {
-        return "no write was acknowledged".into();
+        return figure::unwritten(report, component);
     }
     if !figure::was_looked_up(loss) {
         return format!("{} versions acknowledged; NOT KNOWN what became of them", loss.acked);

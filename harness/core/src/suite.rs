@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calendar::Cadence;
 use crate::past::Trend;
-use crate::verdict::{Finding, Outcome};
+use crate::verdict::{Finding, Limits, Loss, Outcome};
 
 /// Version of `suite.json`.
 pub const SUITE_SCHEMA: u32 = 1;
@@ -147,6 +147,12 @@ pub struct Attempt {
     pub spoiled: Vec<String>,
     /// Every judged target.
     pub findings: Vec<Finding>,
+    /// What became of the data, per component.
+    #[serde(default)]
+    pub loss: BTreeMap<String, Loss>,
+    /// How far its evidence goes.
+    #[serde(default)]
+    pub limits: Limits,
     /// What the program said last, where there is no verdict.
     pub said: String,
 }

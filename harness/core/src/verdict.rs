@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Coverage, StepEdge};
+use crate::event::{Coverage, DelayKind, StepEdge};
 use crate::stamp::{Nanos, Stamp};
 use crate::terms::{Limit, Source, StandIn};
 
@@ -161,12 +161,6 @@ pub struct Loss {
     pub unexpected: u64,
     /// Keys with two rows.
     pub duplicated: u64,
-    /// Rows found whose object was looked for as well; `None`: clients wrote no rows that point at objects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pointing: Option<u64>,
-    /// Objects that clients reach only through rows of another component: nothing is acknowledged of them by themselves.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub through_rows: bool,
     /// Lost writes acked before a kept write of the same incarnation and domain was invoked.
     pub holes: u64,
     /// Acked by an incarnation after another took over.
@@ -240,6 +234,64 @@ pub struct BackupTaken {
     pub took: Nanos,
 }
 
+/// A real delay of a scaled phase, as it stands in the history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DelayRun {
+    /// What was late.
+    pub kind: DelayKind,
+    /// How long, drill nanoseconds.
+    pub drill: Nanos,
+    /// Number of the event.
+    pub seq: u64,
+    /// When.
+    pub at: Stamp,
+}
+
+/// One event that something was decided by: the alert that counts, a recovery target with its inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// What was decided.
+    pub what: String,
+    /// Number of the event.
+    pub seq: u64,
+    /// When.
+    pub at: Stamp,
+    /// How, and from what.
+    pub says: String,
+}
+
+/// A note of the harness.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Noted {
+    /// Number of the first event that says so.
+    pub seq: u64,
+    /// What it says.
+    pub text: String,
+    /// How often.
+    pub times: u64,
+}
+
+/// How far the evidence of a run goes, as it is gathered over a suite.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// What every interval on the plan clock was widened by, nanoseconds.
+    pub quantum: Nanos,
+    /// What stood in for what.
+    pub stand_ins: Vec<StandIn>,
+    /// What is assumed.
+    pub assumptions: Vec<String>,
+    /// What was not covered.
+    pub not_covered: Vec<String>,
+}
+
 /// One fault as it went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -287,6 +339,15 @@ pub struct Verdict {
     pub phases: Vec<PhaseSpan>,
     /// q: what every interval on the plan clock was widened by, nanoseconds.
     pub quantum: Nanos,
+    /// The longest delay of each kind, the longest first: the quantum is made of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delays: Vec<DelayRun>,
+    /// What was decided from what, in the order of the history.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decision>,
+    /// What the harness noted beside; never judged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Noted>,
     /// Outage (impact to restored) in plan time.
     pub outage: Option<Span>,
     /// Share of the yearly availability budget that the outage used, parts per thousand of its upper bound.
@@ -326,6 +387,17 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// How far the evidence goes.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            quantum: self.quantum,
+            stand_ins: self.stand_ins.clone(),
+            assumptions: self.assumptions.clone(),
+            not_covered: self.not_covered.clone(),
+        }
+    }
+
     /// The exit code: 0 all met, 1 one missed, 3 undecided.
     #[must_use]
     pub fn exit_code(&self) -> u8 {

@@ -26,6 +26,7 @@ struct Bin {
     until: Nanos,
     scheduled: u64,
     good: u64,
+    queued: u64,
     errors: u64,
     p50: Nanos,
     p99: Nanos,
@@ -42,6 +43,7 @@ impl Bin {
             until: last.from.saturating_add(WINDOW),
             scheduled: sum(|window| window.scheduled),
             good: sum(|window| window.good),
+            queued: sum(|window| window.queued),
             errors: sum(|window| window.errors),
             p50: windows.iter().map(|window| window.p50_ns).max()?,
             p99: windows.iter().map(|window| window.p99_ns).max()?,
@@ -87,7 +89,13 @@ pub(super) fn tier(report: &Report<'_>, series: &TierSeries) -> String {
         let (x, width) = (axis.x(bin.from), (axis.x(bin.until) - axis.x(bin.from)).max(1));
         let late = bin.scheduled.saturating_sub(bin.good).saturating_sub(bin.errors);
         let mut y = TOP + BARS;
-        for (class, number) in [("good", bin.good), ("late", late), ("error", bin.errors)] {
+        let answered = bin.good.saturating_sub(bin.queued);
+        for (class, number) in [
+            ("good", answered),
+            ("queued", bin.queued),
+            ("late", late),
+            ("error", bin.errors),
+        ] {
             let height = share(number, most, BARS).max(i64::from(number > 0));
             y -= height;
             if height > 0 {
@@ -153,6 +161,14 @@ fn outage(report: &Report<'_>, tier: u8, axis: &Axis, foot: i64) -> String {
         return String::new();
     };
     let Some(impact) = moments.impact else {
+        let queued: u64 = report
+            .series
+            .tiers
+            .iter()
+            .filter(|series| series.tier == tier)
+            .flat_map(|series| &series.windows)
+            .map(|window| u64::from(window.queued))
+            .sum();
         let good = |series: &TierSeries| series.windows.iter().all(|window| window.state == WindowState::Good);
         let whole = report
             .series
@@ -160,7 +176,9 @@ fn outage(report: &Report<'_>, tier: u8, axis: &Axis, foot: i64) -> String {
             .iter()
             .filter(|series| series.tier == tier)
             .all(good);
-        let word = if whole {
+        let word = if whole && queued > 0 {
+            "no outage: a durable queue answered where the database did not"
+        } else if whole {
             "no outage"
         } else {
             "no outage proved; what grey windows hold is unknown"

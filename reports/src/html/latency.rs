@@ -54,6 +54,20 @@ pub(super) fn table(report: &Report<'_>) -> String {
     if rows.is_empty() {
         return String::new();
     }
+    let left_out = &report.series.left_out;
+    let all: u64 =
+        report.series.tiers.iter().map(|tier| tier.latencies.count).sum::<u64>() + left_out.canary + left_out.outside;
+    for (what, number) in [
+        ("the canary, no clients&#39; traffic", left_out.canary),
+        ("due after the last whole window, or of no tier", left_out.outside),
+        ("all acknowledged, as in the table below", all),
+    ] {
+        let _ = write!(
+            rows,
+            "<tr class=\"sum\"><td>{what}</td><td class=\"n\">{number}</td><td colspan=\"{}\"></td></tr>",
+            SHARES.len() + 3
+        );
+    }
     let heads: Vec<String> = SHARES
         .iter()
         .map(|(_, head)| format!("<th class=\"n\">{head}</th>"))

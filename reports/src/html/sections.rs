@@ -2,16 +2,18 @@
 
 mod course;
 mod data;
+mod decisions;
 mod scope;
 mod verdict;
 
-use firedrill_core::verdict::Outcome;
+use firedrill_core::verdict::{Finding, Outcome};
 
 use super::{class, escape};
 use crate::figure;
 
 pub(super) use course::{faults, service, steps, timeline};
 pub(super) use data::{checks, data};
+pub(super) use decisions::decisions;
 pub(super) use scope::{limits, provenance, stand_ins};
 pub(super) use verdict::{about_plan, targets};
 
@@ -31,6 +33,19 @@ fn list(items: &[String]) -> String {
     format!("<ul>{}</ul>", items.concat())
 }
 
-fn tag(outcome: Outcome) -> String {
-    format!("<span class=\"tag {}\">{}</span>", class(outcome), figure::met(outcome))
+fn tag(outcome: Outcome, finding: &Finding) -> String {
+    let shade = if outcome == Outcome::Pass && figure::is_shown(finding) {
+        "shown"
+    } else {
+        class(outcome)
+    };
+    format!("<span class=\"tag {shade}\">{}</span>", figure::says(outcome, finding))
+}
+
+/// With a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -2,7 +2,7 @@
 
 use firedrill_core::suite::SuiteRun;
 
-use super::{achieved, caveats, counted, exit, headline, not_drilled, row, shade, title};
+use super::{achieved, caveats, counted, exit, headline, limits, not_drilled, row, shade, title};
 use crate::figure;
 use crate::html::{class, escape, head};
 
@@ -10,7 +10,10 @@ use crate::html::{class, escape, head};
 #[must_use]
 pub fn suite_html(suite: &SuiteRun) -> String {
     let mut page = String::with_capacity(32 * 1024);
-    page.push_str(&head(&format!("{}: {}", headline(suite), escape(&title(suite)))));
+    page.push_str(&head(
+        &format!("{}: {}", headline(suite), escape(&title(suite))),
+        &format!("{}, {}, {}", headline(suite), title(suite), suite.started),
+    ));
     page.push_str(&format!(
         "<h1>Disaster-recovery drills: {}</h1><p class=\"soft\">plans <b>{}</b>; {} to {}; {}</p>\n",
         escape(&title(suite)),
@@ -91,6 +94,9 @@ pub fn suite_html(suite: &SuiteRun) -> String {
                     escape(why)
                 ));
             }
+            for data in figure::data(&attempt.loss) {
+                page.push_str(&format!("<p>Data of {}.</p>", escape(&data)));
+            }
             if attempt.findings.is_empty() {
                 continue;
             }
@@ -103,7 +109,7 @@ pub fn suite_html(suite: &SuiteRun) -> String {
                     "<tbody class=\"{0}\"><tr><td><span class=\"tag {0}\">{1}</span></td><td>{2}</td><td>{3}</td>\
                      <td>{4}</td></tr></tbody>",
                     class(outcome),
-                    figure::met(outcome),
+                    figure::says(outcome, finding),
                     escape(&finding.title),
                     escape(&achieved(finding)),
                     escape(&finding.because)
@@ -117,6 +123,17 @@ pub fn suite_html(suite: &SuiteRun) -> String {
         page.push_str("<h2>Wanted by the plans, and no scenario drills it</h2><ul>");
         for duty in lacking {
             page.push_str(&format!("<li>{}</li>", escape(&duty)));
+        }
+        page.push_str("</ul>\n");
+    }
+    let limits = limits(suite);
+    if !limits.is_empty() {
+        page.push_str("<h2>How far the evidence goes</h2>");
+    }
+    for (title, items) in limits {
+        page.push_str(&format!("<h3>{}</h3><ul>", escape(title)));
+        for item in items {
+            page.push_str(&format!("<li>{}</li>", escape(&item)));
         }
         page.push_str("</ul>\n");
     }

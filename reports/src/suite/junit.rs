@@ -30,6 +30,15 @@ pub fn suite_junit(suite: &SuiteRun) -> String {
                 plain(&format!("{outcome}, {run}")),
             ));
         }
+        if let Some(attempt) = drill.deciding() {
+            for (name, said) in crate::junit::limits(&attempt.limits) {
+                tests.add_property(Property::new(name, said));
+            }
+            let data = figure::data(&attempt.loss);
+            if !data.is_empty() {
+                tests.add_property(Property::new("data", plain(&data.join("; "))));
+            }
+        }
         let mut cases = 0;
         if let (Some(attempt), false) = (drill.deciding(), suite.expected) {
             for finding in &attempt.findings {

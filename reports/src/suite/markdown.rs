@@ -2,7 +2,7 @@
 
 use firedrill_core::suite::SuiteRun;
 
-use super::{caveats, counted, headline, not_drilled, open, row, title};
+use super::{caveats, counted, headline, limits, not_drilled, open, row, title};
 use crate::figure;
 use crate::markdown::{cell, list};
 
@@ -47,6 +47,15 @@ pub fn suite_markdown(suite: &SuiteRun) -> String {
             ));
         }
     }
+    for drill in &suite.drills {
+        for data in drill
+            .deciding()
+            .into_iter()
+            .flat_map(|attempt| figure::data(&attempt.loss))
+        {
+            line(format!("- {}: data of {}", cell(&drill.scenario), cell(&data)));
+        }
+    }
     list(
         &mut line,
         "Against the run before",
@@ -60,5 +69,8 @@ pub fn suite_markdown(suite: &SuiteRun) -> String {
         "Wanted by the plans, and no scenario drills it",
         not_drilled(suite).into_iter(),
     );
+    for (title, items) in limits(suite) {
+        list(&mut line, title, items.into_iter());
+    }
     out
 }

@@ -5,7 +5,7 @@ use tabled::builder::Builder;
 use tabled::settings::peaker::PriorityMax;
 use tabled::settings::{Style, Width};
 
-use super::{caveats, counted, headline, not_drilled, open, row, title};
+use super::{caveats, counted, headline, limits, not_drilled, open, row, title};
 use crate::figure;
 use crate::plain::plain;
 
@@ -62,6 +62,20 @@ pub fn suite_text(suite: &SuiteRun) -> String {
             .collect(),
     );
     list(
+        "What became of the data",
+        suite
+            .drills
+            .iter()
+            .flat_map(|drill| {
+                let data = drill
+                    .deciding()
+                    .into_iter()
+                    .flat_map(|attempt| figure::data(&attempt.loss));
+                data.map(|data| format!("{}: {data}", drill.scenario))
+            })
+            .collect(),
+    );
+    list(
         "Against the run before",
         suite
             .drills
@@ -73,5 +87,8 @@ pub fn suite_text(suite: &SuiteRun) -> String {
             .collect(),
     );
     list("Wanted by the plans, and no scenario drills it", not_drilled(suite));
+    for (title, items) in limits(suite) {
+        list(title, items);
+    }
     out
 }

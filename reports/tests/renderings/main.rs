@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod evidence;
 mod sample;
 mod suite;
 
@@ -38,6 +39,8 @@ fn hostile() -> Sample {
     ] {
         *list = vec![HOSTILE.into()];
     }
+    (verdict.decisions[0].what, verdict.decisions[0].says) = (HOSTILE.into(), HOSTILE.into());
+    verdict.notes[0].text = HOSTILE.into();
     verdict.deviations = [(HOSTILE.to_owned(), HOSTILE.to_owned())].into();
     verdict.stand_ins[0].planned = HOSTILE.into();
     verdict.stand_ins[0].drilled = HOSTILE.into();
@@ -161,6 +164,61 @@ fn scope_and_caveats_stand_in_every_rendering() {
                 rendering.contains("Sealed by another program (other-harness 3)") && rendering.contains("fsync = off");
             assert_eq!(said, sample.verdict.sealed_by_another, "{format}:\n{rendering}");
         }
+    }
+}
+
+#[test]
+fn a_pass_never_hides_what_was_lost() {
+    let sample = sample::pass();
+    for (format, rendering) in sample.renderings() {
+        assert!(
+            rendering.contains("database: 14059 writes acknowledged, 14022 kept, 37 lost"),
+            "{format}:\n{rendering}"
+        );
+        for needle in ["2026-01-02T03:04:05Z", "acme", "database_lost"] {
+            let needle = if format == "markdown" {
+                needle.replace('_', "\\_")
+            } else {
+                needle.to_owned()
+            };
+            assert!(rendering.contains(&needle), "{format} lacks {needle}:\n{rendering}");
+        }
+    }
+    for (format, rendering) in sample::spoiled().renderings() {
+        assert!(
+            rendering.contains("NOT KNOWN what became of them"),
+            "{format}:\n{rendering}"
+        );
+    }
+}
+
+#[test]
+fn objects_reached_through_rows_are_not_told_to_be_unwritten() {
+    let mut sample = sample::pass();
+    let mut dangling = sample.verdict.findings[4].clone();
+    dangling.id = "dangling.database".into();
+    sample.verdict.findings.push(dangling);
+    sample.verdict.loss.insert("storage".into(), Default::default());
+    let mut term = sample.inputs.terms.components["database"].clone();
+    (term.domain, term.rpo) = (firedrill_core::terms::Domain::Key, Vec::new());
+    sample.inputs.terms.components.insert("storage".into(), term);
+    let told = "clients reach it only through rows, and dangling.database judges those (";
+    let nothing = "nothing is said about its data";
+    for rendering in [
+        firedrill_reports::text(&sample.report()).replace("\n  ", " "),
+        firedrill_reports::html(&sample.report()),
+    ] {
+        assert!(rendering.contains(told) && !rendering.contains(nothing), "{rendering}");
+    }
+    sample.verdict.findings.pop();
+    for rendering in [
+        firedrill_reports::text(&sample.report()),
+        firedrill_reports::html(&sample.report()),
+    ] {
+        assert!(
+            !rendering.contains("through rows") && rendering.contains(nothing),
+            "{rendering}"
+        );
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use firedrill_core::event::{Coverage, StepEdge};
+use firedrill_core::event::{Coverage, DelayKind, StepEdge};
 use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
-use firedrill_core::judge::series::{Latencies, Series, TierSeries, WindowPoint, WindowState};
+use firedrill_core::judge::series::{Latencies, LeftOut, Series, TierSeries, WindowPoint, WindowState};
 use firedrill_core::stamp::{HOUR, MILLISECOND, MINUTE, Nanos, SECOND, Stamp};
 use firedrill_core::terms::{
     Comparator, ComponentTerm, DetectorTerm, Domain, Limit, RtoFrom, RtoTerm, RtoUntil, Source, StandIn, Status, Terms,
     Thresholds, TierTerm,
 };
 use firedrill_core::verdict::{
-    Achieved, BackupTaken, FaultRun, Finding, Loss, Moments, Outcome, PhaseSpan, Span, StepRun, Tally, TierMoments,
-    ToolRun, Verdict,
+    Achieved, BackupTaken, Decision, DelayRun, FaultRun, Finding, Loss, Moments, Noted, Outcome, PhaseSpan, Span,
+    StepRun, Tally, TierMoments, ToolRun, Verdict,
 };
 use firedrill_reports::Report;
 
@@ -148,6 +148,39 @@ pub(crate) fn pass() -> Sample {
             },
         ],
         quantum: 1_500 * MILLISECOND,
+        delays: vec![
+            DelayRun {
+                kind: DelayKind::Probe,
+                drill: 20 * MILLISECOND,
+                seq: 42,
+                at: after(-400, -380),
+            },
+            DelayRun {
+                kind: DelayKind::Rounding,
+                drill: 5 * MILLISECOND,
+                seq: 6,
+                at: after(-8_000, -8_000),
+            },
+        ],
+        decisions: vec![
+            Decision {
+                what: "the alert that counts".into(),
+                seq: 77,
+                at: after(610, 611),
+                says: "rule database_unreachable, kind database_unreachable: the first after the strike of a kind that the fault can cause".into(),
+            },
+            Decision {
+                what: "recovery target".into(),
+                seq: 81,
+                at: after(690, 690),
+                says: "0/11000000, by the rule end_of_archive, from wal_files 4".into(),
+            },
+        ],
+        notes: vec![Noted {
+            seq: 9,
+            text: "a dump backup failed: the server closed the connection".into(),
+            times: 3,
+        }],
         outage: Some(span(40 * SECOND, 45 * SECOND)),
         budget_permille: Some(2),
         loss: [(
@@ -421,6 +454,7 @@ fn series() -> Series {
             plan: at * MILLISECOND,
             scheduled: 20,
             good,
+            queued: 0,
             errors,
             p50_ns: if good > 0 { 3 * MILLISECOND } else { 0 },
             p99_ns: if good > 0 { 40 * MILLISECOND } else { 0 },
@@ -429,10 +463,10 @@ fn series() -> Series {
         }
     };
     let latencies = Latencies {
-        count: 1_000,
+        count: 8_000,
         min_ns: 900_000,
         max_ns: 41 * MILLISECOND,
-        buckets: vec![(1 << 20, 100), (1 << 22, 850), (1 << 26, 50)],
+        buckets: vec![(1 << 20, 800), (1 << 22, 6_800), (1 << 26, 400)],
     };
     Series {
         tiers: vec![TierSeries {
@@ -440,6 +474,7 @@ fn series() -> Series {
             windows: (0..40).map(window).collect(),
             latencies,
         }],
+        left_out: LeftOut { canary: 90, outside: 3 },
     }
 }
 

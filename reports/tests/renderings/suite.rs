@@ -19,6 +19,8 @@ fn attempt(sample: &Sample, exit: u8) -> Attempt {
         scope: verdict.scope.clone(),
         spoiled: verdict.spoiled.clone(),
         findings: verdict.findings.clone(),
+        loss: verdict.loss.clone(),
+        limits: verdict.limits(),
         said: String::new(),
     }
 }
@@ -167,4 +169,33 @@ fn hostile_text_stays_text() {
     }
     assert!(!html.contains("<script") && !markdown.contains("<script") && !junit.contains("<script"));
     assert!(markdown.lines().all(|line| !line.starts_with("# top")), "{markdown}");
+}
+
+#[test]
+fn a_suite_states_the_limits_of_its_evidence_once() {
+    let mut other = sample::pass();
+    other.verdict.not_covered.push("a whole region".into());
+    let suite = suite(vec![
+        drill("plan/one", vec![attempt(&sample::pass(), 0)]),
+        drill("plan/two", vec![attempt(&other, 0)]),
+    ]);
+    for (index, text) in renderings(&suite).into_iter().enumerate() {
+        let text = text.replace("\n  ", " ");
+        for needle in [
+            "power loss: killing a process",
+            "response time of the client",
+            "a whole region",
+            "37 lost",
+        ] {
+            assert!(text.contains(needle), "{index} lacks {needle}:\n{text}");
+        }
+        let once = text.matches("power loss: killing a process").count();
+        // In JUnit each drill is a suite of its own, and bears its own.
+        assert_eq!(once, if text.starts_with("<?xml") { 2 } else { 1 }, "{text}");
+    }
+    assert!(
+        suite_text(&suite).contains("a whole region (1 of 2 drills)"),
+        "{}",
+        suite_text(&suite)
+    );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::event::{Event, FaultEdge, StepEdge};
 use crate::stamp::Stamp;
-use crate::verdict::{FaultRun, Moments, PhaseSpan, StepRun};
+use crate::verdict::{DelayRun, FaultRun, Moments, PhaseSpan, StepRun};
 
 use super::bounds::Bounds;
 use super::facts::Facts;
@@ -146,6 +146,28 @@ pub(crate) fn faults(facts: &Facts<'_>) -> Vec<FaultRun> {
         }
     }
     order.into_iter().filter_map(|name| runs.remove(name)).collect()
+}
+
+/// The longest delay of each kind, the longest first: what the quantum is made of.
+pub(crate) fn delays(facts: &Facts<'_>) -> Vec<DelayRun> {
+    let mut longest: BTreeMap<_, DelayRun> = BTreeMap::new();
+    for record in facts.records {
+        let Event::Delay { kind, drill } = &record.event else {
+            continue;
+        };
+        if longest.get(kind).is_none_or(|known| known.drill < *drill) {
+            let run = DelayRun {
+                kind: *kind,
+                drill: *drill,
+                seq: record.seq,
+                at: record.stamp,
+            };
+            longest.insert(*kind, run);
+        }
+    }
+    let mut list: Vec<DelayRun> = longest.into_values().collect();
+    list.sort_by_key(|delay| std::cmp::Reverse(delay.drill));
+    list
 }
 
 /// Settings that deviate, by name.

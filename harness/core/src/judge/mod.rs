@@ -10,6 +10,7 @@ mod calendar;
 pub mod classify;
 mod course;
 mod criteria;
+mod decisions;
 mod declared;
 mod detection;
 pub mod duration;
@@ -21,6 +22,7 @@ mod integrity;
 mod key;
 mod lives;
 mod loss;
+mod queue;
 mod remedy;
 mod restoration;
 mod revenant;
@@ -108,7 +110,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
 
     let mut findings = service::rto(&facts, &overall, &confirmation);
     findings.extend(rpo::findings(&facts, &classified, operations, &losses));
-    findings.extend(service::tiers(&facts, &tiers));
+    findings.extend(service::tiers(&facts, &tiers, &windows));
     findings.extend(service::order(&facts, &tiers));
     findings.extend(detection::finding(&facts, &mut about_plan));
     findings.extend(criteria::dwell(&facts));
@@ -150,15 +152,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         .parts
         .iter()
         .zip(&losses)
-        .enumerate()
-        .map(|(component, (part, loss))| {
-            let mut loss = loss.loss.clone();
-            loss.pointing = facts.pointing[component].filter(|_| facts.reads[component].is_ok());
-            loss.through_rows = part.domain == crate::terms::Domain::Key
-                && !rpo::is_exercised(&facts, component)
-                && facts.pointing.iter().any(Option::is_some);
-            (part.name.clone(), loss)
-        })
+        .map(|(part, loss)| (part.name.clone(), loss.loss.clone()))
         .collect();
     let verdict = Verdict {
         schema: SCHEMA,
@@ -174,6 +168,9 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         phases: course::phases(&facts, &moments),
         moments,
         quantum: bounds::clamp(facts.calendar.quantum),
+        delays: course::delays(&facts),
+        decisions: decisions::of(&facts),
+        notes: decisions::notes(&facts),
         outage: outage.map(Bounds::span),
         budget_permille: budget(terms, outage.map(Bounds::span)),
         loss,

@@ -32,6 +32,8 @@ pub struct WindowPoint {
     pub scheduled: u32,
     /// Of those, acknowledged within the threshold, not degraded.
     pub good: u32,
+    /// Of those, answered by a durable queue that kept them.
+    pub queued: u32,
     /// Of those, not acknowledged.
     pub errors: u32,
     /// Median latency of the acknowledged, from the scheduled start; 0 without any.
@@ -79,4 +81,17 @@ pub struct TierSeries {
 pub struct Series {
     /// By level.
     pub tiers: Vec<TierSeries>,
+    /// What the tiers leave out of the account of all operations.
+    pub left_out: LeftOut,
+}
+
+/// Acknowledged operations in no window of any tier; with those of the tiers they make up what was acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LeftOut {
+    /// The canary's: they place a loss in time and are no clients' traffic.
+    pub canary: u64,
+    /// Clients' own, due after the last whole window, or of services that belong to no tier.
+    pub outside: u64,
 }

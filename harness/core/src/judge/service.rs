@@ -12,6 +12,7 @@ use super::facts::Facts;
 use super::finding::{numbered, plain, timed, undecided, unless};
 use super::integrity::Confirmation;
 use super::restoration::Restoration;
+use super::windows::Windows;
 
 const NEVER_DETECTED: &str = "never detected: the monitor was silent and the harness ordered the recovery";
 
@@ -120,9 +121,9 @@ fn could_not_fail(facts: &Facts<'_>, limit: i64) -> Option<String> {
 }
 
 /// Each tier's downtime from its own impact.
-pub(crate) fn tiers(facts: &Facts<'_>, tiers: &[Restoration]) -> Vec<Finding> {
+pub(crate) fn tiers(facts: &Facts<'_>, tiers: &[Restoration], windows: &Windows) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (term, tier) in facts.terms.tiers.iter().zip(tiers) {
+    for ((term, tier), windows) in facts.terms.tiers.iter().zip(tiers).zip(&windows.tiers) {
         let bounds = tier.downtime(facts);
         // Downtime that never was is not stretched by the quantum.
         let bounds = if bounds == Bounds::ZERO {
@@ -133,7 +134,10 @@ pub(crate) fn tiers(facts: &Facts<'_>, tiers: &[Restoration]) -> Vec<Finding> {
         let services = term.services.join(", ");
         for (index, limit) in term.max_downtime.iter().enumerate() {
             let story = if tier.untouched {
-                format!("tier {} ({services}) never missed its thresholds; downtime", term.level)
+                format!(
+                    "tier {} ({services}) never missed its thresholds from the strike on; downtime",
+                    term.level
+                )
             } else if tier.never {
                 format!(
                     "tier {} ({services}) was not restored when the run ended; downtime from its impact",
@@ -147,6 +151,9 @@ pub(crate) fn tiers(facts: &Facts<'_>, tiers: &[Restoration]) -> Vec<Finding> {
             };
             let id = numbered(&format!("tier.{}", term.level), index);
             let mut finding = timed(id, format!("Downtime of tier {}", term.level), limit, bounds, &story);
+            if let Some(queue) = windows.queue.words() {
+                finding.because.push_str(&format!("; {queue}"));
+            }
             if !tier.measured {
                 undecided(&mut finding, "no window of its traffic reaches beyond the strike");
             }

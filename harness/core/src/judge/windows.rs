@@ -13,7 +13,8 @@ use crate::terms::TierTerm;
 use super::bounds::clamp;
 use super::classify::Classified;
 use super::facts::Facts;
-use super::series::{Latencies, Series, TierSeries, WindowPoint, WindowState};
+use super::queue::Queue;
+use super::series::{Latencies, LeftOut, Series, TierSeries, WindowPoint, WindowState};
 use cell::{Cell, Miss, Steady};
 
 /// Length of a window, drill nanoseconds.
@@ -38,6 +39,8 @@ pub(crate) struct Windows {
     pub(crate) count: usize,
     /// In the order of the terms' tiers.
     pub(crate) tiers: Vec<TierWindows>,
+    /// Acknowledged operations that belong to no window of any tier.
+    left_out: LeftOut,
     /// The load lasted too long to be cut into windows.
     pub(crate) oversized: bool,
 }
@@ -48,6 +51,8 @@ pub(crate) struct TierWindows {
     pub(crate) states: Vec<WindowState>,
     cells: Vec<Cell>,
     latencies: Latencies,
+    /// What a durable queue answered from the strike on.
+    pub(crate) queue: Queue,
     /// Known windows of the steady state, and how many of them missed the plan's own thresholds.
     pub(crate) steady: u64,
     pub(crate) steady_bad: u64,
@@ -98,9 +103,19 @@ impl Windows {
             let window = usize::try_from(window).ok().filter(|window| *window < windows.count)?;
             Some((tier, tier * windows.count + window))
         };
+        let mut queues = vec![Queue::default(); facts.terms.tiers.len()];
         for (index, operation) in operations.iter().enumerate() {
-            if let Some((tier, cell)) = place(operation) {
-                cells[cell].take(operation, &facts.terms.tiers[tier], classified.fate(index));
+            let placed = place(operation);
+            if let Some((tier, cell)) = placed {
+                let fate = classified.fate(index);
+                cells[cell].take(operation, &facts.terms.tiers[tier], fate);
+                queues[tier].take(operation, fate, facts.struck);
+            } else if operation.outcome == OperationOutcome::Acked {
+                match facts.ground.slot(operation.class).map(|slot| slot.role) {
+                    Some(Role::Canary) => windows.left_out.canary += 1,
+                    Some(Role::Workload) => windows.left_out.outside += 1,
+                    _ => {}
+                }
             }
         }
         let services = windows.services(facts, classified, operations, place);
@@ -111,6 +126,7 @@ impl Windows {
             windows.tiers[tier] = TierWindows {
                 cells: own,
                 latencies,
+                queue: queues[tier],
                 ..TierWindows::default()
             };
         }
@@ -279,6 +295,7 @@ impl Windows {
                         plan: clamp(facts.calendar.at_most(zero, self.start(index))),
                         scheduled: cell.scheduled,
                         good: cell.good,
+                        queued: cell.queued,
                         errors: cell.errors,
                         p50_ns: cell.p50,
                         p99_ns: cell.p99,
@@ -288,7 +305,10 @@ impl Windows {
                     .collect(),
                 latencies: tier.latencies.clone(),
             });
-        Series { tiers: tiers.collect() }
+        Series {
+            tiers: tiers.collect(),
+            left_out: self.left_out,
+        }
     }
 }
 

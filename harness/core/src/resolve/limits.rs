@@ -145,24 +145,31 @@ fn caused(drill: &Drill, fault: &FaultKind) -> Option<Vec<String>> {
 /// that no plan could notice it. What a command does is not known, nor how long a delay is felt; and clients need not
 /// feel what does not take a service away.
 pub(super) fn sure(drill: &Drill, fault: &FaultKind) -> Vec<String> {
-    let takes_away = match fault {
-        FaultKind::Run(_) | FaultKind::Delay { .. } => return Vec::new(),
-        FaultKind::Kill { .. } | FaultKind::Pause { .. } | FaultKind::LoseData { .. } | FaultKind::Cut { .. } => true,
-        _ => false,
-    };
+    if matches!(fault, FaultKind::Run(_) | FaultKind::Delay { .. }) {
+        return Vec::new();
+    }
+    let takes_away = takes_away(fault);
     let caused = caused(drill, fault).unwrap_or_default();
     let mut sure = detection(drill);
     sure.retain(|kind| caused.contains(kind) && (takes_away || kind != FAILING));
     sure
 }
 
-/// Where no alert is to notice the fault: the kinds that the plan counts on for the disaster, else those that such a fault
-/// can cause. One of them raised tells that it was noticed all the same.
+/// Whether clients and monitor lose a service at once.
+fn takes_away(fault: &FaultKind) -> bool {
+    matches!(
+        fault,
+        FaultKind::Kill { .. } | FaultKind::Pause { .. } | FaultKind::LoseData { .. } | FaultKind::Cut { .. }
+    )
+}
+
+/// Where no alert is to notice the fault: the kinds that the plan counts on for the disaster, else those that a service
+/// taken away can cause. One of them raised tells that it was noticed all the same.
 fn unexpected(drill: &Drill) -> Vec<String> {
     match drill.striking() {
         Some(fault) if kinds(drill).is_none() => {
             let detection = detection(drill);
-            if detection.is_empty() {
+            if detection.is_empty() && takes_away(&fault.inject) {
                 caused(drill, &fault.inject).unwrap_or_default()
             } else {
                 detection

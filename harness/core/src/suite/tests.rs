@@ -26,6 +26,8 @@ fn drill(name: &str, exits: &[Option<u8>]) -> SuiteDrill {
                 scope: String::new(),
                 spoiled: Vec::new(),
                 findings: Vec::new(),
+                loss: Default::default(),
+                limits: Default::default(),
                 said: String::new(),
             })
             .collect(),

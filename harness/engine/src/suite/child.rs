@@ -97,9 +97,16 @@ pub(super) async fn attempt(order: &Ordered, mut asked: watch::Receiver<u32>) ->
         (true, false) => String::new(),
         (false, false) => last_lines(&order.log),
     };
-    let (outcome, scope, spoiled, findings) = match verdict {
-        Some(verdict) => (Some(verdict.outcome), verdict.scope, verdict.spoiled, verdict.findings),
-        None => (None, String::new(), Vec::new(), Vec::new()),
+    let limits = verdict.as_ref().map(Verdict::limits).unwrap_or_default();
+    let (outcome, scope, spoiled, findings, loss) = match verdict {
+        Some(verdict) => (
+            Some(verdict.outcome),
+            verdict.scope,
+            verdict.spoiled,
+            verdict.findings,
+            verdict.loss,
+        ),
+        None => Default::default(),
     };
     Ok(Attempt {
         run,
@@ -110,6 +117,8 @@ pub(super) async fn attempt(order: &Ordered, mut asked: watch::Receiver<u32>) ->
         scope,
         spoiled,
         findings,
+        loss,
+        limits,
         said,
     })
 }

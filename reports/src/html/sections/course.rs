@@ -75,7 +75,12 @@ pub(in crate::html) fn service(report: &Report<'_>) -> String {
     if report.series.tiers.is_empty() {
         body.push_str("<p>No operation of any tier was recorded.</p>");
     }
-    body.push_str("<p class=\"key\"><i class=\"good\"></i>acknowledged in time<i class=\"late\"></i>acknowledged late or degraded<i class=\"error\"></i>not acknowledged<i class=\"unknown\"></i>says nothing (too few samples, a stall)<i class=\"shade\"></i>outage<br>Below: median (thin) and 99th percentile (dark) of latency; a gap where nothing was acknowledged.</p>");
+    body.push_str("<p class=\"key\"><i class=\"good\"></i>acknowledged in time<i class=\"queued\"></i>acknowledged in time by a durable queue, not by the database<i class=\"late\"></i>acknowledged late or degraded<i class=\"error\"></i>not acknowledged<i class=\"unknown\"></i>says nothing (too few samples, a stall)<i class=\"shade\"></i>outage<br>Below: median (thin) and 99th percentile (dark) of latency; a gap where nothing was acknowledged.</p>");
+    for finding in &report.verdict.findings {
+        if let Some(queue) = figure::queued(finding) {
+            body.push_str(&format!("<p><b>{}</b>: {}.</p>", escape(&finding.title), escape(queue)));
+        }
+    }
     if let Some(outage) = figure::outage(report.verdict) {
         body.push_str(&format!("<p><b>Outage: {}.</b></p>", escape(&outage)));
     }
@@ -94,7 +99,7 @@ pub(in crate::html) fn service(report: &Report<'_>) -> String {
         )
     }).collect();
     if !tiers.is_empty() {
-        body.push_str(&format!("<h3>When a tier counts as served</h3><table><thead><tr><th>tier</th><th>services</th><th>answers within</th><th>errors at most</th></tr></thead><tbody>{}</tbody></table>", tiers.concat()));
+        body.push_str(&format!("<h3>When a tier counts as served</h3><table><thead><tr><th>tier</th><th>services</th><th>answers within</th><th>errors at most</th></tr></thead><tbody>{}</tbody></table>{}", tiers.concat(), rules(report)));
     }
     body.push_str(&latency::table(report));
     let rows: Vec<String> = report
@@ -119,6 +124,19 @@ pub(in crate::html) fn service(report: &Report<'_>) -> String {
         body.push_str(&format!("<h3>Capacity, ramp by ramp</h3>{}", list(&ramps)));
     }
     section("Service as its clients saw it", &body)
+}
+
+/// What makes a window good and a tier restored, in words.
+fn rules(report: &Report<'_>) -> String {
+    format!(
+        "<p class=\"soft\">A window of half a second holds what was due in it. It says something where that is at least 20 operations and the harness was awake. \
+         It is served if the share answered in time is at least 95 % of the share while the state was steady, errors and the slowest 1 % are within the thresholds above, and no answer was degraded; \
+         what rests on one or two operations is judged with the windows around it. What a durable queue acknowledged counts if the final read finds its entry. \
+         A tier is restored from the first instant that a whole stability window of {} of drill time without a miss follows, and once a write that the serving life acknowledged after the strike was read back from it. \
+         The rest stands in <code>docs/definitions.md</code>, version {}.</p>",
+        escape(&words(report.inputs.terms.stability)),
+        report.verdict.definitions
+    )
 }
 
 fn tally_row(name: &str, tally: &firedrill_core::verdict::Tally) -> String {

@@ -4,14 +4,18 @@ use firedrill_core::verdict::{Loss, Span};
 
 use super::super::{class, escape};
 use super::verdict::is_check;
-use super::{section, tag};
+use super::{section, sentence, tag};
 use crate::Report;
 use crate::figure;
 
 pub(in crate::html) fn data(report: &Report<'_>) -> String {
     let mut body = String::new();
     for (component, loss) in &report.verdict.loss {
-        body.push_str(&format!("<h3>{}</h3>{}", escape(component), component_rows(loss)));
+        body.push_str(&format!(
+            "<h3>{}</h3>{}",
+            escape(component),
+            component_rows(report, component, loss)
+        ));
     }
     if !body.is_empty() {
         body.insert_str(0, "<p class=\"soft\">Every write that clients were told is done is looked for after the recovery, one by one, in a single snapshot of the store that serves.</p>");
@@ -25,9 +29,10 @@ pub(in crate::html) fn data(report: &Report<'_>) -> String {
     section("What became of the data", &body)
 }
 
-fn component_rows(loss: &Loss) -> String {
+fn component_rows(report: &Report<'_>, component: &str, loss: &Loss) -> String {
     if loss.acked == 0 {
-        return "<p>No write to it was acknowledged: nothing is said about its data.</p>".to_owned();
+        let said = figure::unwritten(report, component);
+        return format!("<p>{}.</p>", escape(&sentence(&said)));
     }
     if !figure::was_looked_up(loss) {
         return format!(
@@ -122,15 +127,18 @@ pub(in crate::html) fn checks(report: &Report<'_>) -> String {
         .filter(|finding| is_check(finding))
         .map(|finding| {
             let outcome = figure::counts_as(report.verdict, finding);
-            let coverage = finding.coverage.map_or_else(|| "not counted".to_owned(), |coverage| figure::coverage(&coverage));
+            let coverage = finding
+                .coverage
+                .map_or_else(|| "not counted".to_owned(), |coverage| figure::coverage(&coverage));
             format!(
-                "<tbody class=\"{}\"><tr class=\"finding\"><td><b>{}</b></td><td>{}</td><td class=\"n\">{}</td><td>{}</td></tr>\
+                "<tbody class=\"{}\"><tr class=\"finding\"><td><b>{}</b></td><td data-head=\"looked at\">{}</td>\
+                 <td class=\"n\" data-head=\"found\">{}</td><td>{}</td></tr>\
                  <tr class=\"why\"><td colspan=\"4\"><code>{}</code> {}</td></tr></tbody>\n",
                 class(outcome),
                 escape(&finding.title),
                 escape(&coverage),
                 escape(&figure::achieved(finding)),
-                tag(outcome),
+                tag(outcome, finding),
                 escape(&finding.id),
                 escape(&finding.because)
             )
@@ -142,7 +150,7 @@ pub(in crate::html) fn checks(report: &Report<'_>) -> String {
     section(
         "Integrity",
         &format!(
-            "<table><thead><tr><th>check</th><th>looked at</th><th class=\"n\">found</th><th>verdict</th></tr></thead>{}</table>",
+            "<table class=\"findings\"><thead><tr><th>check</th><th>looked at</th><th class=\"n\">found</th><th>verdict</th></tr></thead>{}</table>",
             rows.concat()
         ),
     )

@@ -2,7 +2,7 @@
 
 use super::super::escape;
 use super::{list, section};
-use crate::Report;
+use crate::{Report, widening};
 
 pub(in crate::html) fn stand_ins(report: &Report<'_>) -> String {
     let rows: Vec<String> = report
@@ -46,6 +46,10 @@ pub(in crate::html) fn limits(report: &Report<'_>) -> String {
         list(&verdict.not_covered)
     };
     body.push_str(&format!("<h3>Not covered</h3>{not_covered}"));
+    body.push_str(&format!(
+        "<h3>Widening of intervals</h3>{}",
+        list(&widening::lines(report))
+    ));
     if !verdict.deviations.is_empty() {
         let rows: Vec<String> = verdict
             .deviations
@@ -82,7 +86,7 @@ pub(in crate::html) fn provenance(report: &Report<'_>) -> String {
         ("recorded by".to_owned(), report.verdict.program.clone()),
         (
             "definitions".to_owned(),
-            format!("version {}", report.verdict.definitions),
+            format!("docs/definitions.md, version {}", report.verdict.definitions),
         ),
     ];
     rows.extend(

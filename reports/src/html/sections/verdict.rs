@@ -4,9 +4,8 @@ use firedrill_core::stamp::SECOND;
 use firedrill_core::verdict::{Achieved, Finding};
 
 use super::super::{class, escape};
-use super::{list, section, tag};
-use crate::figure;
-use crate::{Report, words};
+use super::{list, section, sentence, tag};
+use crate::{Report, figure, widening, words};
 
 fn row(report: &Report<'_>, finding: &Finding) -> String {
     let outcome = figure::counts_as(report.verdict, finding);
@@ -22,8 +21,14 @@ fn row(report: &Report<'_>, finding: &Finding) -> String {
             figure::status(source.status)
         )
     });
+    let given = figure::demanded(report, finding);
+    let given = if given.is_empty() {
+        "no figure given".to_owned()
+    } else {
+        given
+    };
     let demanded = finding.limit.as_ref().map_or_else(
-        || "<span class=\"soft\">no figure given</span>".to_owned(),
+        || format!("<span class=\"soft\">{}</span>", escape(&given)),
         |limit| {
             format!(
                 "<b>{}</b> <span class=\"soft\">({})</span>",
@@ -32,14 +37,18 @@ fn row(report: &Report<'_>, finding: &Finding) -> String {
             )
         },
     );
+    let measured = widening::measured(report.verdict, finding).map_or_else(String::new, |measured| {
+        format!("<br><span class=\"soft\">not widened: {}</span>", escape(&measured))
+    });
     format!(
-        "<tbody class=\"{}\"><tr class=\"finding\"><td><b>{}</b></td><td>{demanded}{source}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\
+        "<tbody class=\"{}\"><tr class=\"finding\"><td><b>{}</b></td><td data-head=\"demanded\">{demanded}{source}</td>\
+         <td class=\"n\" data-head=\"achieved\">{}{measured}</td><td class=\"n\" data-head=\"margin\">{}</td><td>{}</td></tr>\
          <tr class=\"why\"><td colspan=\"5\"><code>{}</code> {}</td></tr></tbody>\n",
         class(outcome),
         escape(&finding.title),
         escape(&figure::achieved(finding)),
         escape(&figure::margin(report.verdict, finding)),
-        tag(outcome),
+        tag(outcome, finding),
         escape(&finding.id),
         escape(&finding.because)
     )
@@ -63,17 +72,22 @@ pub(in crate::html) fn targets(report: &Report<'_>) -> String {
     let body = format!(
         "<p class=\"soft\">Durations are plan time: while the calendar sets the pace one second of drill stands for {} of plan, while work is done for one; time for people is credited. \
          An interval is what the evidence allows: met only if its upper bound meets the target, missed only if its lower bound misses it. \
-         The margin is demand less upper bound. Each interval holds {} on both sides for what the drill&#39;s own haste adds.{rto}</p>\
-         <table><thead><tr><th>target</th><th>demanded, and where</th><th class=\"n\">achieved</th><th class=\"n\">margin</th><th>verdict</th></tr></thead>{}</table>",
+         The margin is demand less upper bound. {}; &quot;not widened&quot; is what was measured without that.{rto} \
+         Each figure is explained in <code>docs/definitions.md</code>, version {}.</p>\
+         <table class=\"findings\"><thead><tr><th>target</th><th>demanded, and where</th><th class=\"n\">achieved</th><th class=\"n\">margin</th><th>verdict</th></tr></thead>{}</table>",
         words(i64::from(terms.calendar_scale).saturating_mul(SECOND)),
-        words(report.verdict.quantum),
+        escape(&sentence(&widening::lines(report).join("; "))),
+        report.verdict.definitions,
         rows.concat()
     );
     section("Targets", &body)
 }
 
 pub(super) fn is_check(finding: &Finding) -> bool {
-    finding.coverage.is_some() || (finding.limit.is_none() && matches!(finding.achieved, Achieved::Count { .. }))
+    // A demand of the plan without a figure is a target all the same.
+    let demanded = finding.id.starts_with("criterion.");
+    finding.coverage.is_some()
+        || (!demanded && finding.limit.is_none() && matches!(finding.achieved, Achieved::Count { .. }))
 }
 
 pub(in crate::html) fn about_plan(report: &Report<'_>) -> String {

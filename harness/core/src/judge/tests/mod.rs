@@ -4,6 +4,7 @@ mod builder;
 mod classification;
 mod course;
 mod criteria;
+mod decisions;
 mod definitions;
 mod detection;
 mod integrity;

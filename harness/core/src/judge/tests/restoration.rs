@@ -120,12 +120,29 @@ fn a_queue_that_acknowledges_is_service_if_its_entries_are_found() {
             upper: Some(0)
         })
     );
+    // Whoever reads "no downtime" is told that a queue gave it, in the finding and in what charts are drawn from.
+    let because = run.finding("tier.0").because;
+    assert!(
+        because.contains("800 writes were answered by the durable queue, all found by the final read"),
+        "{because}"
+    );
+    let queued: u32 = run.judge().series.tiers[0]
+        .windows
+        .iter()
+        .map(|window| window.queued)
+        .sum();
+    assert_eq!(queued, 800);
     // Half of the entries are lost: then the queue was no service.
     run.found
         .retain(|row| row.space != 1 || !(STRIKE / 20..BACK / 20).contains(&(row.key as i64)) || row.key % 2 == 0);
     let verdict = run.judge().verdict;
     assert_eq!(verdict.moments.impact, Some(at(STRIKE)));
     assert_eq!(verdict.loss["database"].lost, 400);
+    let because = run.finding("tier.0").because;
+    assert!(
+        because.contains("400 of them found by the final read, 400 lost"),
+        "{because}"
+    );
 }
 
 #[test]

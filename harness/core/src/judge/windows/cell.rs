@@ -19,6 +19,8 @@ const FEW: u64 = 2;
 pub(super) struct Cell {
     pub(super) scheduled: u32,
     pub(super) good: u32,
+    /// Of those, answered by a durable queue.
+    pub(super) queued: u32,
     /// Good if a queued entry that nobody verified was kept.
     pub(super) doubtful: u32,
     pub(super) errors: u32,
@@ -67,6 +69,7 @@ impl Cell {
             self.doubtful = self.doubtful.saturating_add(1);
         } else {
             self.good = self.good.saturating_add(1);
+            self.queued = self.queued.saturating_add(u32::from(queued));
         }
     }
 
@@ -75,6 +78,7 @@ impl Cell {
         for (own, other) in [
             (&mut self.scheduled, other.scheduled),
             (&mut self.good, other.good),
+            (&mut self.queued, other.queued),
             (&mut self.doubtful, other.doubtful),
             (&mut self.errors, other.errors),
             (&mut self.acked, other.acked),

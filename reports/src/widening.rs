@@ -1,0 +1,128 @@
+//! By how much intervals of plan time were widened, from which delays, and what that comes to for each target.
+//!
+//! A drill runs faster than the plan's calendar; what it was late by is stretched with it. A reader has to see how much
+//! of an interval was measured and how much of it is that haste.
+
+use firedrill_core::event::DelayKind;
+use firedrill_core::verdict::{Achieved, Finding, Span, Verdict};
+
+use crate::figure::{limit, span};
+use crate::{Report, words};
+
+/// What was measured before the widening by the quantum: the rest of an interval is the drill's own haste. `None`
+/// where nothing was widened.
+pub(crate) fn measured(verdict: &Verdict, finding: &Finding) -> Option<String> {
+    let achieved = widened(verdict, finding)?;
+    let upper = achieved.upper.map(|upper| upper.saturating_sub(verdict.quantum).max(0));
+    Some(match (achieved.lower, upper) {
+        // The lower bound was cut off at 0: how far below is not known from here.
+        (0, Some(upper)) => format!("up to {}", words(upper)),
+        (0, None) => return None,
+        (lower, upper) => span(&Span {
+            lower: lower.saturating_add(verdict.quantum),
+            upper,
+        }),
+    })
+}
+
+/// The interval of a finding that the quantum has widened.
+fn widened<'a>(verdict: &Verdict, finding: &'a Finding) -> Option<&'a Span> {
+    match &finding.achieved {
+        // Downtime that never was is not stretched.
+        Achieved::Duration(span) if verdict.quantum > 0 && (span.lower, span.upper) != (0, Some(0)) => Some(span),
+        _ => None,
+    }
+}
+
+/// What the widening comes to for each target: twice the quantum in thousandths of it, the largest first.
+fn shares(verdict: &Verdict) -> Vec<(String, i128)> {
+    let mut shares: Vec<(String, i128)> = Vec::new();
+    for finding in &verdict.findings {
+        let (Some(target), Some(_)) = (&finding.limit, widened(verdict, finding)) else {
+            continue;
+        };
+        if target.plan > 0 {
+            let share = 2_000 * i128::from(verdict.quantum) / i128::from(target.plan);
+            shares.push((format!("{} {}", finding.title, limit(target)), share));
+        }
+    }
+    shares.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
+    shares
+}
+
+/// Thousandths as per cent: `51.8 %`.
+fn per_cent(permille: i128) -> String {
+    format!("{}.{} %", permille / 10, permille % 10)
+}
+
+/// More thousandths of a target than this decide too much of it.
+const SHARE_WARNED: i128 = 100;
+
+/// What has to stand beside the verdict where the widening decides much of a target.
+pub(crate) fn caveat(verdict: &Verdict) -> Option<String> {
+    let wide: Vec<String> = shares(verdict)
+        .into_iter()
+        .filter(|(_, share)| *share > SHARE_WARNED)
+        .map(|(target, share)| format!("{} of {target}", per_cent(share)))
+        .collect();
+    (!wide.is_empty()).then(|| {
+        format!(
+            "The drill's own haste decides much: the widening of {} on both sides is {}",
+            words(verdict.quantum),
+            wide.join(", ")
+        )
+    })
+}
+
+/// By how much intervals are widened, what that is made of, and what it comes to for each target.
+pub(crate) fn lines(report: &Report<'_>) -> Vec<String> {
+    let verdict = report.verdict;
+    if verdict.quantum == 0 {
+        return vec!["nothing is widened: no phase of this drill ran faster than the plan's calendar".to_owned()];
+    }
+    let longest = |rounding: bool| {
+        let mut delays = verdict.delays.iter();
+        delays.find(|delay| (delay.kind == DelayKind::Rounding) == rounding)
+    };
+    let parts: Vec<String> = [longest(false), longest(true)]
+        .into_iter()
+        .flatten()
+        .map(|delay| {
+            format!(
+                "{} of drill time lost by {} (event {})",
+                words(delay.drill),
+                delay_kind(delay.kind),
+                delay.seq
+            )
+        })
+        .collect();
+    let made = if parts.is_empty() {
+        String::new()
+    } else {
+        format!(": {} x ({})", report.inputs.terms.calendar_scale, parts.join(" + "))
+    };
+    let mut lines = vec![format!(
+        "every interval of plan time is widened by {} on both sides{made}; a downtime of 0 s and what is counted are not",
+        words(verdict.quantum)
+    )];
+    let shares: Vec<String> = shares(verdict)
+        .into_iter()
+        .map(|(target, share)| format!("{} of {target}", per_cent(share)))
+        .collect();
+    if !shares.is_empty() {
+        lines.push(format!("both sides together are {}", shares.join(", ")));
+    }
+    lines
+}
+
+fn delay_kind(kind: DelayKind) -> &'static str {
+    match kind {
+        DelayKind::Push => "a WAL segment on its way to the archive",
+        DelayKind::Probe => "a probe of the monitor",
+        DelayKind::Scheduling => "a timer that fired late",
+        DelayKind::Backup => "a backup",
+        DelayKind::Replication => "replication",
+        DelayKind::Proof => "the proof of a fault",
+        DelayKind::Rounding => "rounding up to a floor or whole seconds",
+    }
+}
