@@ -173,6 +173,8 @@ fn a_verdict_that_the_evidence_does_not_lead_to_counts_for_nothing() {
             "samia-tarot",
             "--history",
             path(history.path()),
+            "--as-of",
+            "2026-12-07",
             "--format",
             "json",
         ];
