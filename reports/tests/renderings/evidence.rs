@@ -126,6 +126,7 @@ fn a_figure_without_a_limit_is_shown_and_not_met() {
     let mut sample = sample::pass();
     let mut dwell = sample.verdict.findings[3].clone();
     (dwell.id, dwell.title) = ("dwell".into(), "Dwell: time unseen".into());
+    dwell.shown = true;
     dwell.achieved = Achieved::Duration(Span {
         lower: MINUTE,
         upper: Some(2 * MINUTE),

@@ -80,12 +80,12 @@ mod tests {
 
     #[test]
     fn a_check_of_what_the_drill_does_not_hold_is_told_before_it_runs() {
-        assert_eq!(said("", SCENARIO), "");
+        assert!(!said("", SCENARIO).contains("check `"));
         let other = check("{ database_connect: storage }");
         let told = said(&other, SCENARIO);
         assert!(told.contains("check `another`") && told.contains("`storage`"), "{told}");
         let left_out = SCENARIO.replacen("\ngive_up:", "\nmonitor_without: [another]\ngive_up:", 1);
-        assert_eq!(said(&other, &left_out), "");
+        assert!(!said(&other, &left_out).contains("check `another`"));
         let told = said(&check("backup_age"), SCENARIO);
         assert!(told.contains("reference tool's catalogue"), "{told}");
     }

@@ -79,6 +79,9 @@ impl Surroundings {
     }
 }
 
+/// The variables that a command is given, on their way.
+type Told<'a> = Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, EnvironmentError>> + Send + 'a>>;
+
 /// Lays out the JSON file, the file of variables and the passwords, and returns the variables. Boxed, so that it is
 /// compiled once and not in every crate that runs a command.
 pub(super) fn tell<'a>(
@@ -86,7 +89,7 @@ pub(super) fn tell<'a>(
     site: &'a CommandSite,
     task: &'a Task<'_>,
     alerts: &'a Alerts,
-) -> Pin<Box<dyn Future<Output = Result<Vec<(String, String)>, EnvironmentError>> + Send + 'a>> {
+) -> Told<'a> {
     Box::pin(lay_out(around, site, task, alerts))
 }
 
