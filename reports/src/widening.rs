@@ -77,6 +77,12 @@ pub(crate) fn caveat(verdict: &Verdict) -> Option<String> {
 /// By how much intervals are widened, what that is made of, and what it comes to for each target.
 pub(crate) fn lines(report: &Report<'_>) -> Vec<String> {
     let verdict = report.verdict;
+    if verdict.quantum == 0 && report.inputs.terms.calendar_scale > 1 {
+        return vec![
+            "by how much intervals would have to be widened is not known: the calendar is scaled and no delay was measured"
+                .to_owned(),
+        ];
+    }
     if verdict.quantum == 0 {
         return vec!["nothing is widened: no phase of this drill ran faster than the plan's calendar".to_owned()];
     }
