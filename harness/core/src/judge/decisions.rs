@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::event::{Edge, Event, FaultEdge, Point, Record};
-use crate::terms::DetectorTerm;
 use crate::verdict::{Decision, Noted};
 
+use super::detection;
 use super::duration::{count, words};
 use super::facts::Facts;
 
@@ -17,7 +17,7 @@ const NOTES_MAX: usize = 60;
 /// In the order of the history: strike, the alert that counts, people, credits, targets, declared points, takeovers,
 /// final reads.
 pub(crate) fn of(facts: &Facts<'_>) -> Vec<Decision> {
-    let alert = alert(facts);
+    let alert = detection::alert(facts);
     facts
         .records
         .iter()
@@ -56,25 +56,6 @@ pub(crate) fn notes(facts: &Facts<'_>) -> Vec<Noted> {
         }
     }
     notes
-}
-
-/// The number of the alert that `detection` counts: of those that certainly came after the strike the first, else of
-/// those that may have.
-fn alert(facts: &Facts<'_>) -> Option<u64> {
-    let DetectorTerm::Alerts { kinds, .. } = &facts.terms.detector else {
-        return None;
-    };
-    let struck = facts.struck?;
-    facts
-        .records
-        .iter()
-        .zip(&facts.events)
-        .filter(|(_, (stamp, event))| {
-            stamp.late >= struck.early
-                && matches!(event, Event::Alert { kind, raised: true, .. } if kinds.contains(kind))
-        })
-        .min_by_key(|(_, (stamp, _))| (stamp.early < struck.early, stamp.late))
-        .map(|(record, _)| record.seq)
 }
 
 fn decision(facts: &Facts<'_>, event: &Event, counts: bool) -> Option<(&'static str, String)> {

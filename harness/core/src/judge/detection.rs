@@ -13,10 +13,21 @@ const TITLE: &str = "Detection by the plan's monitor";
 
 /// The first alert after the strike of a kind that the striking fault can cause.
 pub(crate) fn alerted(facts: &Facts<'_>) -> Option<Stamp> {
-    let DetectorTerm::Alerts { kinds, .. } = &facts.terms.detector else {
-        return None;
-    };
-    facts.first(|event| matches!(event, Event::Alert { kind, raised: true, .. } if kinds.contains(kind)))
+    facts.first(|event| notices(facts, event))
+}
+
+/// The number of that alert in the history.
+pub(crate) fn alert(facts: &Facts<'_>) -> Option<u64> {
+    let place = facts.first_at(|event| notices(facts, event))?;
+    facts.records.get(place).map(|record| record.seq)
+}
+
+/// Whether it is an alert of a kind that the striking fault can cause.
+fn notices(facts: &Facts<'_>, event: &Event) -> bool {
+    match (&facts.terms.detector, event) {
+        (DetectorTerm::Alerts { kinds, .. }, Event::Alert { kind, raised: true, .. }) => kinds.contains(kind),
+        _ => false,
+    }
 }
 
 /// Where nobody was to notice: an alert that the plan counts on, raised before anybody declared the disaster. The time

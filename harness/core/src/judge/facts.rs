@@ -108,18 +108,27 @@ impl<'a> Facts<'a> {
     /// the early edge early and leaves the late edge to those that certainly do not.
     pub(crate) fn first(&self, wanted: impl Fn(&Event) -> bool) -> Option<Stamp> {
         let struck = self.struck?;
-        let accepted = || {
-            self.events
-                .iter()
-                .filter(|(stamp, event)| stamp.late >= struck.early && wanted(event))
-        };
-        let early = accepted().map(|(stamp, _)| stamp.early).min()?.max(struck.early);
-        let certain = accepted()
-            .filter(|(stamp, _)| stamp.early >= struck.early)
-            .map(|(stamp, _)| stamp.late)
-            .min();
-        let late = certain.or_else(|| accepted().map(|(stamp, _)| stamp.late).min())?;
+        let late = self.events[self.first_at(&wanted)?].0.late;
+        let accepted = self.after(struck, &wanted);
+        let early = accepted.map(|(_, stamp)| stamp.early).min()?.max(struck.early);
         Some(Stamp::new(early, late))
+    }
+
+    /// The place in the history of the event that settles it by when the first that `wanted` accepts came: of those
+    /// certainly after the strike the first, else of those that may be.
+    pub(crate) fn first_at(&self, wanted: impl Fn(&Event) -> bool) -> Option<usize> {
+        let struck = self.struck?;
+        self.after(struck, &wanted)
+            .min_by_key(|(_, stamp)| (stamp.early < struck.early, stamp.late))
+            .map(|(place, _)| place)
+    }
+
+    /// Places and stamps of events that may lie after the strike.
+    fn after(&self, struck: Stamp, wanted: &impl Fn(&Event) -> bool) -> impl Iterator<Item = (usize, Stamp)> {
+        let events = self.events.iter().enumerate();
+        events
+            .filter(move |(_, (stamp, event))| stamp.late >= struck.early && wanted(event))
+            .map(|(place, (stamp, _))| (place, *stamp))
     }
 
     /// When the last event that `wanted` accepts came.

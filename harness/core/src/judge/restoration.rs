@@ -188,6 +188,7 @@ pub(crate) fn find(
     let stretch = Stretch { windows, stability };
 
     let bad = next(states, |state| state == WindowState::Bad);
+    let miss = next(states, |state| state != WindowState::Good);
     match stretch.first(states.len(), low, &bad, true, |at| read_back.by(at, false)) {
         Some(early) => found.restored_early = early,
         None if stretch.first(states.len(), low, &bad, true, |_| true).is_none() => {
@@ -207,7 +208,6 @@ pub(crate) fn find(
     }
     if let Some(base) = base {
         let high = base.late.max(found.impact_late.unwrap_or(base.late));
-        let miss = next(states, |state| state != WindowState::Good);
         found.restored_late = stretch.first(states.len(), high, &miss, false, |at| read_back.by(at, true));
         found.untouched = found.impact_early.is_none() && found.restored_late.is_some();
     }
@@ -216,7 +216,7 @@ pub(crate) fn find(
     let proved_by = clamp(i128::from(found.restored_early) + i128::from(stability));
     let last = (windows.index_at(proved_by)..states.len())
         .rev()
-        .find(|index| lapsed.get(*index).copied().unwrap_or(false));
+        .find(|index| lapsed[*index]);
     if let (Some(last), false) = (last, found.never) {
         found.relapsed = true;
         found.untouched = false;
@@ -228,7 +228,6 @@ pub(crate) fn find(
             }
         }
         if found.restored_late.is_some() {
-            let miss = next(states, |state| state != WindowState::Good);
             let from = windows.start(last + 1);
             found.restored_late = stretch.first(states.len(), from, &miss, false, |at| read_back.by(at, true));
         }

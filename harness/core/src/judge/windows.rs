@@ -13,6 +13,7 @@ use crate::terms::TierTerm;
 use super::bounds::clamp;
 use super::classify::Classified;
 use super::facts::Facts;
+use super::key::Fate;
 use super::queue::Queue;
 use super::series::{Latencies, LeftOut, Series, TierSeries, WindowPoint, WindowState};
 use cell::{Cell, Miss, Steady};
@@ -70,6 +71,14 @@ struct Few {
     bad: u32,
 }
 
+impl Few {
+    fn take(&mut self, operation: &Operation, term: &TierTerm, fate: Fate) {
+        let bad = cell::is_error(operation, fate) || latency(operation) > term.thresholds.response;
+        self.scheduled = self.scheduled.saturating_add(1);
+        self.bad = self.bad.saturating_add(u32::from(bad));
+    }
+}
+
 impl Windows {
     pub(crate) fn of(facts: &Facts<'_>, classified: &Classified, operations: &[Operation]) -> Windows {
         let mut windows = Windows {
@@ -104,12 +113,29 @@ impl Windows {
             Some((tier, tier * windows.count + window))
         };
         let mut queues = vec![Queue::default(); facts.terms.tiers.len()];
+        // By tier, for each of its services where it has several: its operations in each window.
+        let mut services: Vec<Vec<Vec<Few>>> = vec![Vec::new(); facts.terms.tiers.len()];
+        let mut service_of: Vec<Option<usize>> = vec![None; tier_of.len()];
+        for (tier, services) in services.iter_mut().enumerate() {
+            let own: Vec<usize> = (0..tier_of.len())
+                .filter(|class| tier_of[*class] == Some(tier))
+                .collect();
+            if own.len() < 2 {
+                continue;
+            }
+            for class in own {
+                service_of[class] = Some(services.len());
+                services.push(vec![Few::default(); windows.count]);
+            }
+        }
         for (index, operation) in operations.iter().enumerate() {
-            let placed = place(operation);
-            if let Some((tier, cell)) = placed {
-                let fate = classified.fate(index);
-                cells[cell].take(operation, &facts.terms.tiers[tier], fate);
+            if let Some((tier, cell)) = place(operation) {
+                let (term, fate) = (&facts.terms.tiers[tier], classified.fate(index));
+                cells[cell].take(operation, term, fate);
                 queues[tier].take(operation, fate, facts.struck);
+                if let Some(service) = service_of[usize::from(operation.class)] {
+                    services[tier][service][cell - tier * windows.count].take(operation, term, fate);
+                }
             } else if operation.outcome == OperationOutcome::Acked {
                 match facts.ground.slot(operation.class).map(|slot| slot.role) {
                     Some(Role::Canary) => windows.left_out.canary += 1,
@@ -118,7 +144,6 @@ impl Windows {
                 }
             }
         }
-        let services = windows.services(facts, classified, operations, place);
         let mut histograms = vec![Latencies::default(); facts.terms.tiers.len()];
         rank(&mut cells, operations, place, &mut histograms);
         for (tier, latencies) in histograms.into_iter().enumerate() {
@@ -141,59 +166,10 @@ impl Windows {
         windows
     }
 
-    /// By tier, for each of its services where it has several: its operations in each window.
-    fn services(
-        &self,
-        facts: &Facts<'_>,
-        classified: &Classified,
-        operations: &[Operation],
-        place: impl Fn(&Operation) -> Option<(usize, usize)>,
-    ) -> Vec<Vec<Vec<Few>>> {
-        let mut of: Vec<Option<(usize, usize)>> = vec![None; facts.ground.slots.len()];
-        let mut services: Vec<Vec<Vec<Few>>> = vec![Vec::new(); facts.terms.tiers.len()];
-        for (level, own) in facts.terms.tiers.iter().zip(0..) {
-            let slots = facts.ground.slots.iter().enumerate();
-            let slots: Vec<usize> = slots
-                .filter(|(_, slot)| {
-                    slot.as_ref()
-                        .is_some_and(|slot| slot.role == Role::Workload && slot.tier == Some(level.level))
-                })
-                .map(|(index, _)| index)
-                .collect();
-            if slots.len() < 2 {
-                continue;
-            }
-            for (index, slot) in slots.into_iter().enumerate() {
-                of[slot] = Some((own, index));
-                services[own].push(vec![Few::default(); self.count]);
-            }
-        }
-        if services.iter().all(Vec::is_empty) {
-            return services;
-        }
-        for (index, operation) in operations.iter().enumerate() {
-            let Some((tier, service)) = of.get(usize::from(operation.class)).copied().flatten() else {
-                continue;
-            };
-            let Some((_, cell)) = place(operation) else { continue };
-            let few = &mut services[tier][service][cell - tier * self.count];
-            let slow = latency(operation) > facts.terms.tiers[tier].thresholds.response;
-            few.scheduled = few.scheduled.saturating_add(1);
-            few.bad = few
-                .bad
-                .saturating_add(u32::from(slow || cell::is_error(operation, classified.fate(index))));
-        }
-        services
-    }
-
     /// Where any tier's service was certainly gone for more than a moment.
     pub(crate) fn lapsed(&self) -> Vec<bool> {
         (0..self.count)
-            .map(|index| {
-                self.tiers
-                    .iter()
-                    .any(|tier| tier.lapsed.get(index).copied().unwrap_or(false))
-            })
+            .map(|index| self.tiers.iter().any(|tier| tier.lapsed[index]))
             .collect()
     }
 

@@ -64,8 +64,12 @@ impl Cell {
         self.slow = self.slow.saturating_add(u32::from(slow));
         if operation.flags & flag::DEGRADED != 0 && !queued {
             self.degraded = self.degraded.saturating_add(1);
-        } else if slow {
-        } else if queued && operation.kind != OperationKind::Read && !matches!(fate, Fate::Kept | Fate::Presumed) {
+            return;
+        }
+        if slow {
+            return;
+        }
+        if queued && operation.kind != OperationKind::Read && !matches!(fate, Fate::Kept | Fate::Presumed) {
             self.doubtful = self.doubtful.saturating_add(1);
         } else {
             self.good = self.good.saturating_add(1);
@@ -89,12 +93,12 @@ impl Cell {
         }
     }
 
-    /// Whether only a few operations were not served, and none in degraded mode.
+    /// Whether only a few operations were not served.
     fn few(&self) -> bool {
         let unserved = u64::from(self.scheduled)
             .saturating_sub(u64::from(self.good))
             .saturating_sub(u64::from(self.doubtful));
-        self.degraded == 0 && unserved <= FEW
+        unserved <= FEW
     }
 
     /// Whether the plan's thresholds, and 95 % of the steady share where one is given, are missed; with the doubtful
@@ -119,10 +123,13 @@ impl Cell {
 
     /// What it says of the service; `around` gives the windows about it, this one included, taken together.
     pub(super) fn state(&self, term: &TierTerm, steady: Option<Steady>, around: impl FnOnce() -> Cell) -> WindowState {
-        if self.misses(term, false, steady) == Miss::No && self.degraded == 0 {
+        if self.degraded > 0 {
+            return WindowState::Bad;
+        }
+        if self.misses(term, false, steady) == Miss::No {
             return WindowState::Good;
         }
-        if self.misses(term, true, steady) == Miss::No && self.degraded == 0 {
+        if self.misses(term, true, steady) == Miss::No {
             return WindowState::Unknown;
         }
         if !self.few() {
