@@ -124,7 +124,7 @@ fn row(report: &Report<'_>) -> Row {
         run: plain(&verdict.run),
         cells: [
             plain(name),
-            figure::outcome(verdict.outcome).to_owned(),
+            verdict.outcome.word().to_owned(),
             backup,
             tool.restore.as_ref().map_or_else(|| "never".to_owned(), figure::span),
             tool.stored.map_or_else(|| "not measured".to_owned(), bytes),

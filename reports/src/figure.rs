@@ -10,15 +10,6 @@ use firedrill_core::verdict::{Achieved, Finding, Loss, Outcome, PhaseSpan, Span,
 pub(crate) use crate::moment::{edges, moments, origin, since};
 use crate::{Report, widening, words};
 
-/// PASS, FAIL, INCONCLUSIVE.
-pub(crate) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Pass => "PASS",
-        Outcome::Inconclusive => "INCONCLUSIVE",
-        Outcome::Fail => "FAIL",
-    }
-}
-
 /// met, undecided, MISSED: what a finding says of its target.
 pub(crate) fn met(outcome: Outcome) -> &'static str {
     match outcome {
@@ -66,7 +57,7 @@ pub(crate) fn counts_as(verdict: &Verdict, finding: &Finding) -> Outcome {
 pub(crate) fn scope(verdict: &Verdict) -> &str {
     verdict
         .scope
-        .strip_prefix(outcome(verdict.outcome))
+        .strip_prefix(verdict.outcome.word())
         .map_or(verdict.scope.as_str(), str::trim_start)
 }
 

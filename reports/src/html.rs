@@ -44,7 +44,7 @@ pub(crate) fn head(title: &str, every_page: &str) -> String {
 pub fn html(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let mut page = String::with_capacity(64 * 1024);
-    let outcome = figure::outcome(verdict.outcome);
+    let outcome = verdict.outcome.word();
     page.push_str(&head(
         &format!("{outcome}: {}", escape(&verdict.scenario)),
         &format!("{outcome}, {}, run {}", verdict.scenario, verdict.run),
@@ -112,7 +112,7 @@ fn banner(report: &Report<'_>) -> String {
     let mut text = format!(
         "<div class=\"verdict {}\"><strong>{}</strong><p class=\"scope\">{}</p>",
         class(verdict.outcome),
-        figure::outcome(verdict.outcome),
+        verdict.outcome.word(),
         escape(figure::scope(verdict))
     );
     if !verdict.spoiled.is_empty() {

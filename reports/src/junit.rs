@@ -11,18 +11,14 @@ use crate::{Report, figure, widening};
 #[must_use]
 pub fn junit(report: &Report<'_>) -> String {
     let verdict = report.verdict;
-    let scope = plain(&format!(
-        "{} {}",
-        figure::outcome(verdict.outcome),
-        figure::scope(verdict)
-    ));
+    let scope = plain(&format!("{} {}", verdict.outcome.word(), figure::scope(verdict)));
     let caveats: Vec<String> = figure::caveats(report).iter().map(|caveat| plain(caveat)).collect();
     let data: Vec<String> = figure::data(&verdict.loss).iter().map(|data| plain(data)).collect();
     let beside = [std::slice::from_ref(&scope), &caveats, &data].concat().join("\n");
     let spoiled: Vec<String> = verdict.spoiled.iter().map(|why| plain(why)).collect();
     let mut suite = TestSuite::new(plain(&verdict.scenario));
     for (name, value) in [
-        ("verdict", figure::outcome(verdict.outcome).to_owned()),
+        ("verdict", verdict.outcome.word().to_owned()),
         ("scope", scope),
         ("run", plain(&verdict.run)),
         ("plan", plain(&verdict.plan)),
@@ -97,7 +93,7 @@ pub fn junit(report: &Report<'_>) -> String {
         };
         status.set_message(format!(
             "the run as a whole is {}: {why}",
-            figure::outcome(outcome).to_lowercase()
+            outcome.word().to_lowercase()
         ));
         status.set_type(figure::met(outcome));
         let mut case = TestCase::new("run", status);

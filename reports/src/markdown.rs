@@ -14,15 +14,11 @@ pub fn markdown(report: &Report<'_>) -> String {
         out.push_str(&text);
         out.push('\n');
     };
-    line(format!(
-        "## {}: {}",
-        figure::outcome(verdict.outcome),
-        cell(&verdict.scenario)
-    ));
+    line(format!("## {}: {}", verdict.outcome.word(), cell(&verdict.scenario)));
     line(String::new());
     line(format!(
         "**{}** {}",
-        figure::outcome(verdict.outcome),
+        verdict.outcome.word(),
         cell(figure::scope(verdict))
     ));
     line(String::new());

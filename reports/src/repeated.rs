@@ -157,7 +157,7 @@ impl Repeated {
         let name = self.runs.first().map_or("", |run| &run.verdict.scenario);
         let mut text = format!(
             "{} worst of {} runs of {}: {} passed, {} inconclusive, {} failed",
-            figure::outcome(self.worst()),
+            self.worst().word(),
             self.runs.len(),
             plain(name),
             count(Outcome::Pass),
@@ -189,7 +189,7 @@ impl Repeated {
         let mut row = vec![
             plain(&run.verdict.run),
             run.seed.to_string(),
-            figure::outcome(run.verdict.outcome).to_owned(),
+            run.verdict.outcome.word().to_owned(),
         ];
         for id in self.spreads().keys() {
             let finding = run.verdict.findings.iter().find(|finding| finding.id == *id);

@@ -17,10 +17,7 @@ const COLUMNS: usize = 100;
 pub fn text(report: &Report<'_>) -> String {
     let verdict = report.verdict;
     let mut out = Page(String::new());
-    out.line(
-        "",
-        &format!("{} {}", figure::outcome(verdict.outcome), figure::scope(verdict)),
-    );
+    out.line("", &format!("{} {}", verdict.outcome.word(), figure::scope(verdict)));
     out.line(
         "",
         &format!(

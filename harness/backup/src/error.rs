@@ -150,6 +150,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// The SQLSTATE that the server gave, where it was the server that refused.
+    #[must_use]
+    pub fn sql_state(&self) -> Option<&str> {
+        match self {
+            Self::Server { code, .. } => Some(code),
+            Self::Query { source, .. } => source.as_db_error().map(|told| told.code().code()),
+            _ => None,
+        }
+    }
+
     pub(crate) fn damaged(key: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Damaged {
             key: key.into(),

@@ -310,7 +310,8 @@ pub enum Event {
     },
     /// A setting that touches durability and deviates from default and plan.
     Deviation {
-        /// Setting.
+        /// `SERVICE: SETTING`. The judge reads the setting `synchronous_commit`: with it off, an acknowledgement does not
+        /// wait for its WAL.
         setting: String,
         /// Its value.
         value: String,

@@ -26,6 +26,18 @@ pub enum Outcome {
     Fail,
 }
 
+impl Outcome {
+    /// PASS, INCONCLUSIVE, FAIL: as every report writes it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Inconclusive => "INCONCLUSIVE",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
 /// An interval of plan time in nanoseconds; `upper` `None` is infinity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]

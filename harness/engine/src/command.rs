@@ -10,6 +10,7 @@ pub mod init;
 pub mod judge;
 pub mod kpis;
 pub mod man;
+pub mod output;
 pub mod plan;
 pub mod replay;
 pub mod report;
@@ -87,8 +88,9 @@ pub fn main() -> ExitCode {
         Command::Clean(clean) => clean::clean(clean, &cli),
         Command::History(history) => history::history(history),
         Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "firedrill", &mut std::io::stdout());
-            Ok(0)
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "firedrill", &mut script);
+            output::write_out(&String::from_utf8_lossy(&script)).map(|()| 0)
         }
         Command::Man => man::man(),
     };

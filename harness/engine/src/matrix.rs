@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use firedrill_core::Scenario;
 use firedrill_environment::Capability;
 
+use crate::command::Failure;
 use crate::fault::catalogue;
 
 /// An environment and what it offers.
@@ -70,6 +71,29 @@ pub fn obstacle(scenario: &Scenario, environment: &Offer) -> Option<String> {
         .map(|one| format!("{one} (for {})", needs[one].join(", ")))
         .collect();
     (!lacking.is_empty()).then(|| format!("{} lacks {}", environment.name, lacking.join(", ")))
+}
+
+/// The environment of this name.
+///
+/// # Errors
+/// There is none of this name; what there is is told.
+pub fn named(name: &str) -> Result<&'static Offer, Failure> {
+    ENVIRONMENTS.iter().find(|offer| offer.name == name).ok_or_else(|| {
+        let known: Vec<&str> = ENVIRONMENTS.iter().map(|offer| offer.name).collect();
+        Failure::Input(miette::miette!(
+            help = format!("there is: {}", known.join(", ")),
+            "there is no environment `{name}`"
+        ))
+    })
+}
+
+/// # Errors
+/// The environment lacks what the scenario needs: skipped, with what that is.
+pub fn can_run(scenario: &Scenario, environment: &Offer) -> Result<(), Failure> {
+    match obstacle(scenario, environment) {
+        None => Ok(()),
+        Some(lacking) => Err(Failure::Skipped(miette::miette!("skipped: the environment {lacking}"))),
+    }
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub fn tell_run(run: &JudgedRun, directory: &Path) {
     annotations(&notes);
     // Nothing may be added to a run directory that is sealed: the link lies beside it.
     if let Some(folder) = directory.parent() {
-        let label = format!("{} {}", word(verdict.outcome), verdict.scenario);
+        let label = format!("{} {}", verdict.outcome.word(), verdict.scenario);
         links(folder, &[(label, directory.join("report.html"))]);
     }
 }
@@ -119,14 +119,6 @@ pub fn tell_suite(suite: &SuiteRun, directory: &Path, runs: &Path) {
     summary(&firedrill_reports::suite_markdown(suite));
     annotations(&notes);
     links(directory, &pages);
-}
-
-fn word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Pass => "PASS",
-        Outcome::Inconclusive => "INCONCLUSIVE",
-        Outcome::Fail => "FAIL",
-    }
 }
 
 fn summary(markdown: &str) {

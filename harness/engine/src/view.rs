@@ -282,7 +282,7 @@ fn story(event: &Event) -> Option<String> {
         Event::EndedAfter { phase } => format!("ending   after {}, as asked", phase.name()),
         Event::Recalled { run, values } => format!("replay   {} recorded values of {run}", values.len()),
         Event::DataSize { component, bytes } => format!("data     {component}: {} MiB", bytes.div_ceil(1 << 20)),
-        Event::Note { text } if !text.starts_with("the strike was planned") => format!("note     {text}"),
+        Event::Note { text } => format!("note     {text}"),
         _ => return None,
     })
 }

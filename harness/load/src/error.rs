@@ -75,6 +75,10 @@ impl LoadError {
 fn said(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(server) => format!("{} ({})", server.message(), server.code().code()),
-        None => error.to_string(),
+        // The client keeps what matters in the source.
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
     }
 }

@@ -70,7 +70,7 @@ pub fn suite_html(suite: &SuiteRun) -> String {
         for (number, attempt) in drill.attempts.iter().enumerate() {
             let verdict = attempt
                 .outcome
-                .map_or_else(|| exit(attempt), |outcome| figure::outcome(outcome).to_owned());
+                .map_or_else(|| exit(attempt), |outcome| outcome.word().to_owned());
             page.push_str(&format!(
                 "<h3>Run {} of {}: {}</h3><p class=\"soft\">{}; {}, {} s{}</p>",
                 number + 1,

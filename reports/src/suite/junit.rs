@@ -23,7 +23,7 @@ pub fn suite_junit(suite: &SuiteRun) -> String {
         tests.add_property(Property::new("verdict", fate.word(suite.expected)));
         tests.add_property(Property::new("plan", plain(&drill.plan)));
         for (number, attempt) in drill.attempts.iter().enumerate() {
-            let outcome = attempt.outcome.map_or("no verdict", figure::outcome);
+            let outcome = attempt.outcome.map_or("no verdict", Outcome::word);
             let run = attempt.run.as_deref().unwrap_or("none");
             tests.add_property(Property::new(
                 format!("run {}", number + 1),

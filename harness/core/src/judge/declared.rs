@@ -188,7 +188,7 @@ fn finding(
 /// Whether a server answers COMMIT before its WAL is written.
 fn acknowledges_early(facts: &Facts<'_>) -> bool {
     facts.events.iter().any(|(_, event)| {
-        matches!(event, Event::Deviation { setting, value } if setting.ends_with("synchronous_commit") && value == "off")
+        matches!(event, Event::Deviation { setting, value } if setting.rsplit(": ").next() == Some("synchronous_commit") && value == "off")
     })
 }
 

@@ -30,6 +30,7 @@ mod rpo;
 pub mod series;
 mod service;
 mod soundness;
+mod stale;
 mod stalls;
 mod tool;
 mod windows;
@@ -118,6 +119,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     findings.extend(criteria::findings(&facts, &classified, operations));
     findings.extend(integrity);
     findings.extend(revenant::findings(&facts, operations));
+    findings.extend(stale::findings(&facts, &overall, operations));
     findings.extend(remedy::findings(&facts, &classified, operations, &losses));
     findings.extend(unknown_components(&facts, &losses));
     about_plan.extend(unpromised(&facts, &losses));
@@ -336,11 +338,7 @@ fn moments(facts: &Facts<'_>, overall: &Restoration, tiers: &[Restoration], conf
 
 /// Size, tools and human time, in one line.
 fn scope(facts: &Facts<'_>, outcome: Outcome) -> String {
-    let word = match outcome {
-        Outcome::Pass => "PASS",
-        Outcome::Inconclusive => "INCONCLUSIVE",
-        Outcome::Fail => "FAIL",
-    };
+    let word = outcome.word();
     let size = integrity::size(facts);
     let size = if facts.terms.at_drill_size {
         format!("AT DRILL SIZE ({size})")

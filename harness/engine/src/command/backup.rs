@@ -12,6 +12,7 @@ use firedrill_backup::{BackupKind, BackupRecord, Error, Repository, utc};
 use tabled::builder::Builder;
 
 use super::Failure;
+use super::output::out;
 use super::plan::print;
 use crate::cli::{Cli, Format};
 use crate::view::say;
@@ -183,12 +184,12 @@ async fn list(repository: &Repository, kind: Option<Kind>, cli: &Cli) -> Result<
     }
     let json = cli.format == Format::Json;
     if found.is_empty() && !json {
-        println!("no complete backup here");
+        out!("no complete backup here");
         return Ok(0);
     }
     let value = serde_json::to_value(&found)
         .map_err(|error| Failure::Harness(miette::miette!("the list cannot be printed as JSON: {error}")))?;
-    print(json, &value, table);
+    print(json, &value, table)?;
     Ok(0)
 }
 
@@ -235,21 +236,19 @@ async fn verify(repository: &Repository, named: &[String], cli: &Cli) -> Result<
                 0 => String::new(),
                 pages => format!(", {pages} pages with their checksums"),
             };
-            println!(
-                "{id}: good; {objects} objects, {bytes} bytes, {files} files compared with their own digests{pages}"
-            );
+            out!("{id}: good; {objects} objects, {bytes} bytes, {files} files compared with their own digests{pages}");
         } else {
-            println!("{id}: WOULD NOT RESTORE");
+            out!("{id}: WOULD NOT RESTORE");
             for problem in &problems {
-                println!("    {problem}");
+                out!("    {problem}");
             }
             if problems.is_empty() {
-                println!("    it holds nothing that could be looked at");
+                out!("    it holds nothing that could be looked at");
             }
         }
     }
     if cli.format == Format::Json {
-        println!("{:#}", serde_json::Value::from(rows));
+        out!("{:#}", serde_json::Value::from(rows));
     }
     Ok(code)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use firedrill_environment::clean::{Filter, clean as sweep, kept};
 
 use super::Failure;
+use super::output::out;
 use crate::cli::{Clean, Cli};
 
 /// Runs the command.
@@ -22,7 +23,7 @@ pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
                 |one| serde_json::json!({"runtime": one.runtime, "processes": one.processes, "complete": one.complete}),
             )
             .collect();
-        println!("{}", serde_json::Value::from(rows));
+        out!("{}", serde_json::Value::from(rows));
     } else {
         for one in &cleaned {
             let word = if one.complete {
@@ -30,14 +31,14 @@ pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
             } else {
                 "COULD NOT REMOVE ALL OF"
             };
-            println!("{word} {} ({} processes ended)", one.runtime.display(), one.processes);
+            out!("{word} {} ({} processes ended)", one.runtime.display(), one.processes);
         }
         if cleaned.is_empty() && clean.run.is_none() {
-            println!("nothing to clean");
+            out!("nothing to clean");
         }
         for kept in kept() {
             let name = kept.run.as_ref().unwrap_or(&kept.runtime);
-            println!(
+            out!(
                 "kept: {}; `firedrill clean {}` ends it",
                 kept.runtime.display(),
                 name.display()

@@ -1,7 +1,7 @@
 //! `firedrill compare`: several judged runs side by side, so that the tools which recovered them can be weighed.
 
 use super::Failure;
-use super::report::write_out;
+use super::output::write_out;
 use crate::cli::{Cli, Compare, Format};
 use crate::judged::JudgedRun;
 

@@ -7,6 +7,7 @@ use tabled::builder::Builder;
 use tabled::settings::{Modify, Style, Width, object::Columns};
 
 use super::Failure;
+use super::output::out;
 use crate::cli::{Cli, Doctor};
 use crate::library::{self, SCENARIOS};
 use crate::matrix::{ENVIRONMENTS, obstacle};
@@ -32,7 +33,7 @@ pub fn doctor(_: &Doctor, cli: &Cli) -> Result<u8, Failure> {
                 serde_json::json!({"name": name, "state": state, "found": found, "advice": obstacles.join("; ")}),
             );
         }
-        println!("{}", serde_json::Value::from(rows));
+        out!("{}", serde_json::Value::from(rows));
     } else {
         let mut rows = Builder::default();
         rows.push_record(["what", "state", "found", "what to do"]);
@@ -48,9 +49,9 @@ pub fn doctor(_: &Doctor, cli: &Cli) -> Result<u8, Failure> {
             .with(Style::sharp())
             .with(Modify::new(Columns::one(2)).with(Width::wrap(48).keep_words(true)))
             .with(Modify::new(Columns::one(3)).with(Width::wrap(44).keep_words(true)));
-        println!("{table}");
+        out!("{table}");
         if !lacking {
-            println!("Drills can run here. Try: firedrill run samia-tarot-failover/database-failure");
+            out!("Drills can run here. Try: firedrill run samia-tarot-failover/database-failure");
         }
     }
     Ok(u8::from(lacking))

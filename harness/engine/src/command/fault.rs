@@ -12,6 +12,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Modify, Style, Width};
 
 use super::Failure;
+use super::output::out;
 use super::plan::print;
 use super::run::{choice, telling};
 use crate::cli::{Cli, PostgresArguments};
@@ -96,14 +97,14 @@ fn list(json: bool) -> Result<u8, Failure> {
         }));
     }
     if json {
-        print(true, &rows.into(), table);
+        print(true, &rows.into(), table)?;
     } else {
         let mut table = table.build();
         table
             .with(Style::blank())
             .with(Modify::new(Columns::one(2)).with(Width::wrap(34).keep_words(true)))
             .with(Modify::new(Columns::last()).with(Width::wrap(40).keep_words(true)));
-        println!("{table}");
+        out!("{table}");
     }
     Ok(0)
 }
@@ -249,7 +250,7 @@ fn examine(prove: &Prove, json: bool, cli: &Cli) -> Result<u8, Failure> {
     }
     let unproved = rows.iter().filter(|row| !row.defects().is_empty()).count();
     scratch.close(unproved > 0);
-    tell(&rows, json);
+    tell(&rows, json)?;
     Ok(u8::from(unproved > 0))
 }
 
@@ -308,7 +309,7 @@ fn chosen(wanted: &[String]) -> Result<Vec<Entry>, Failure> {
     Ok(all.into_iter().filter(fits).collect())
 }
 
-fn tell(rows: &[Row], json: bool) {
+fn tell(rows: &[Row], json: bool) -> Result<(), Failure> {
     let mut table = Builder::new();
     table.push_record(["fault", "injected", "proved", "noticed by", "healed"]);
     let mut values = Vec::new();
@@ -328,23 +329,24 @@ fn tell(rows: &[Row], json: bool) {
             "expected": catalogue::noticed_by(&row.sample.terms), "healed": healed, "defects": row.defects(),
         }));
     }
-    print(json, &values.into(), table);
+    print(json, &values.into(), table)?;
     if json {
-        return;
+        return Ok(());
     }
     for row in rows {
         for defect in row.defects() {
-            println!("! {}: {defect}", row.sample.title);
+            out!("! {}: {defect}", row.sample.title);
         }
     }
     let count = |wanted: fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).count();
-    println!(
+    out!(
         "\n{} of {} proved, {} skipped, {} not",
         count(|row| row.defects().is_empty() && !matches!(row.outcome, Outcome::Skipped(_))),
         rows.len(),
         count(|row| matches!(row.outcome, Outcome::Skipped(_))),
         count(|row| !row.defects().is_empty())
     );
+    Ok(())
 }
 
 /// Where exams are recorded: a folder that was asked for, or one that goes when all went well.

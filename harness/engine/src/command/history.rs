@@ -3,6 +3,7 @@
 use firedrill_core::evidence;
 
 use super::Failure;
+use super::output::out;
 use crate::cli::History;
 use crate::run_directory::{self, DirectoryFiles};
 
@@ -16,6 +17,6 @@ pub fn history(history: &History) -> Result<u8, Failure> {
         run_directory::write(directory, path, bytes)
             .map_err(|error| Failure::Input(miette::miette!("{}/{path}: {error}", directory.display())))?;
     }
-    println!("sealed {}: `firedrill judge {0}` accepts it now", directory.display());
+    out!("sealed {}: `firedrill judge {0}` accepts it now", directory.display());
     Ok(0)
 }

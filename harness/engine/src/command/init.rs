@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::Failure;
+use super::output::out;
 
 /// The plan to begin with.
 pub const PLAN: &str = include_str!("init/plan.yaml");
@@ -44,10 +45,10 @@ pub fn run(init: &Init) -> Result<u8, Failure> {
             .open(&path)
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .map_err(|error| unwritable(&path, &error))?;
-        println!("wrote {}", path.display());
+        out!("wrote {}", path.display());
     }
     let scenario = init.directory.join("scenario.yaml");
-    println!(
+    out!(
         "\ncheck: firedrill scenario check {0}\nrun:   firedrill run {0}",
         scenario.display()
     );

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use tabled::builder::Builder;
 
 use super::Failure;
-use super::report::write_out;
+use super::output::write_out;
 use super::schedule::{Looked, drawn, look, unfit, zone};
 use crate::cli::{Cli, Format, Kpis};
 

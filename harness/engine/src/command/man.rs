@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::CommandFactory;
 
 use super::Failure;
-use super::report::write_out;
+use super::output::write_out;
 use crate::cli::Cli;
 
 /// Runs the command.

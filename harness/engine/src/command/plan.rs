@@ -10,6 +10,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Style, Width};
 
 use super::Failure;
+use super::output::out;
 use crate::cli::Cli;
 use crate::library::{self, PLANS};
 
@@ -61,7 +62,7 @@ fn list(json: bool) -> Result<u8, Failure> {
             "plan": shipped.name, "title": plan.title, "disasters": disasters, "file": shipped.path,
         }));
     }
-    print(json, &rows.into(), table);
+    print(json, &rows.into(), table)?;
     Ok(0)
 }
 
@@ -78,13 +79,13 @@ fn show(name: &str, place: bool, json: bool) -> Result<u8, Failure> {
                 })
             })
             .collect();
-        println!("{:#}", serde_json::Value::from(rows));
+        out!("{:#}", serde_json::Value::from(rows));
         return Ok(0);
     }
     if json {
         let value = serde_json::to_value(&plan)
             .map_err(|error| Failure::Harness(miette::miette!("the plan cannot be printed as JSON: {error}")))?;
-        println!("{value:#}");
+        out!("{value:#}");
         return Ok(0);
     }
     let document = plan
@@ -95,16 +96,16 @@ fn show(name: &str, place: bool, json: bool) -> Result<u8, Failure> {
             None => format!(" ({})", document.title),
         })
         .unwrap_or_default();
-    println!("{}{document}", plan.title);
+    out!("{}{document}", plan.title);
     if place {
-        println!();
-        print(false, &serde_json::Value::Null, figures(&plan));
+        out!();
+        print(false, &serde_json::Value::Null, figures(&plan))?;
     } else {
         for line in plan.outline() {
             if line.depth == 0 {
-                println!();
+                out!();
             }
-            println!("{:indent$}{}", "", line.text, indent = line.depth * 2);
+            out!("{:indent$}{}", "", line.text, indent = line.depth * 2);
         }
     }
     Ok(0)
@@ -144,7 +145,7 @@ fn check(plans: &[String], json: bool) -> Result<u8, Failure> {
                 let figures = parsed.value.figures().len();
                 rows.push(serde_json::json!({"file": name, "sound": true, "figures": figures}));
                 if !json {
-                    println!("{name}: sound, {figures} figures");
+                    out!("{name}: sound, {figures} figures");
                 }
             }
             Err(Failure::Input(report)) => {
@@ -158,7 +159,7 @@ fn check(plans: &[String], json: bool) -> Result<u8, Failure> {
         }
     }
     if json {
-        println!("{:#}", serde_json::Value::from(rows));
+        out!("{:#}", serde_json::Value::from(rows));
     }
     Ok(code)
 }
@@ -188,14 +189,15 @@ pub(super) fn told(report: &miette::Report) -> serde_json::Value {
 }
 
 /// Prints a table, or the same as JSON.
-pub(super) fn print(json: bool, value: &serde_json::Value, table: Builder) {
+pub(super) fn print(json: bool, value: &serde_json::Value, table: Builder) -> Result<(), Failure> {
     if json {
-        println!("{value:#}");
-        return;
+        out!("{value:#}");
+        return Ok(());
     }
     let mut table = table.build();
     // The first columns hold names that one copies; only the last may wrap.
     table.with(Style::blank());
     table.modify(Columns::last(), Width::wrap(70).keep_words(true));
-    println!("{table}");
+    out!("{table}");
+    Ok(())
 }

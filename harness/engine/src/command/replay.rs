@@ -9,6 +9,7 @@ use super::run::{conduct, conductable};
 use crate::cli::{Cli, Replay};
 use crate::drill::Recalled;
 use crate::library;
+use crate::matrix;
 use crate::rehearsal::{Rehearsal, find_postgres};
 use crate::run_directory::DirectoryFiles;
 use crate::view::say;
@@ -42,6 +43,7 @@ pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
         );
     }
     let tools = library::kept(&replay.run)?;
+    matrix::can_run(&scenario_value, matrix::named(&inputs.environment)?)?;
     let build = find_postgres(&wanted, cli)?;
     let recorded = inputs.versions.get("postgres").cloned().unwrap_or_default();
     if !recorded.starts_with(&build.version.to_string()) {

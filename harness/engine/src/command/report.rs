@@ -1,10 +1,9 @@
 //! `firedrill report`: one rendering of a judged run on standard output.
 
-use std::io::Write as _;
-
 use firedrill_core::evidence::EvidenceError;
 
 use super::Failure;
+use super::output::write_out;
 use crate::cli::{Cli, Format, Report, ReportOf};
 use crate::judged::JudgedRun;
 
@@ -43,13 +42,4 @@ pub fn print(run: &JudgedRun, cli: &Cli) -> Result<(), Failure> {
         }
     };
     write_out(&text)
-}
-
-/// Writes a result to standard output.
-pub fn write_out(text: &str) -> Result<(), Failure> {
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // Whoever reads may have had enough (`| head`): not our failure.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.map_err(|error| Failure::Harness(miette::miette!("standard output: {error}"))),
-    }
 }

@@ -11,10 +11,12 @@ use firedrill_environment::{PostgresChoice, Source};
 use firedrill_reports::{Repeat, Repeated};
 
 use super::Failure;
-use super::report::{print, write_out};
+use super::output::write_out;
+use super::report::print;
 use crate::cli::{Cli, Conduct, Format, PostgresArguments, Run};
 use crate::drill::Stops;
 use crate::library::{self, Loaded};
+use crate::matrix;
 use crate::pipeline;
 use crate::rehearsal::{Rehearsal, find_postgres, random_u64};
 use crate::view::{Telling, say};
@@ -22,13 +24,7 @@ use crate::view::{Telling, say};
 /// Runs the command; its exit code is the verdict's.
 pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
     crate::suite::follow_parent();
-    if run.environment != "local" {
-        return Err(Failure::Input(miette::miette!(
-            help = "leave --environment out, or say `--environment local`",
-            "there is no environment `{}`: found another name than `local`",
-            run.environment
-        )));
-    }
+    let environment = matrix::named(&run.environment)?;
     let (stops, wanted) = conductable(&run.conduct, cli)?;
     let loaded = library::load(&run.scenario)?;
     let mut settings = BTreeMap::new();
@@ -51,6 +47,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         &settings,
     )
     .map_err(|error| unplayable(&loaded, error))?;
+    matrix::can_run(&scenario, environment)?;
     let build = find_postgres(&wanted, cli)?;
     let rehearsal = Rehearsal {
         plan: loaded.plan.value.clone(),

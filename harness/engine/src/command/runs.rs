@@ -14,6 +14,7 @@ use serde_json::json;
 use tabled::builder::Builder;
 
 use super::Failure;
+use super::output::out;
 use super::plan::print;
 use crate::cli::Cli;
 use crate::run_directory::InUse;
@@ -107,11 +108,7 @@ fn list(folder: &Path, json: bool) -> Result<u8, Failure> {
             (None, None) if run.past.sealed_by_another => "sealed by another program: counts for nothing".to_owned(),
             (None, None) => String::new(),
         };
-        let verdict = run.past.outcome.map_or("none", |outcome| match outcome {
-            Outcome::Pass => "PASS",
-            Outcome::Inconclusive => "INCONCLUSIVE",
-            Outcome::Fail => "FAIL",
-        });
+        let verdict = run.past.outcome.map_or("none", Outcome::word);
         table.push_record([&run.past.run, &run.past.scenario, verdict, &bytes(size), &note]);
         rows.push(json!({
             "run": run.past.run, "directory": run.directory, "started": run.past.started, "plan": run.past.plan,
@@ -119,10 +116,10 @@ fn list(folder: &Path, json: bool) -> Result<u8, Failure> {
         }));
     }
     if stored.is_empty() && !json {
-        println!("no runs in {}", folder.display());
+        out!("no runs in {}", folder.display());
         return Ok(0);
     }
-    print(json, &rows.into(), table);
+    print(json, &rows.into(), table)?;
     Ok(0)
 }
 
@@ -167,6 +164,17 @@ fn size(directory: &Path) -> u64 {
     sum
 }
 
+/// Why a run that was to go is still there.
+#[derive(Debug, thiserror::Error)]
+enum Left {
+    /// It must not go.
+    #[error("stays: {0}")]
+    Stays(&'static str),
+    /// The system refused.
+    #[error("could not be removed: {0}")]
+    Failed(std::io::Error),
+}
+
 fn prune(how: &Prune, json: bool) -> Result<u8, Failure> {
     let stored = read(&how.folder.output, runs::begun)?;
     let living = living();
@@ -181,8 +189,8 @@ fn prune(how: &Prune, json: bool) -> Result<u8, Failure> {
         }
         let size = size(&run.directory);
         let outcome = match (used(run, &living), ours(&run.directory)) {
-            (Some(why), _) => Err(format!("stays: {why}")),
-            (None, false) => Err("stays: it is not a run that firedrill recorded".to_owned()),
+            (Some(why), _) => Err(Left::Stays(why)),
+            (None, false) => Err(Left::Stays("it is not a run that firedrill recorded")),
             (None, true) if how.yes => remove(&how.folder.output, &run.directory),
             (None, true) => Ok(()),
         };
@@ -193,24 +201,24 @@ fn prune(how: &Prune, json: bool) -> Result<u8, Failure> {
                 "removed".to_owned()
             }
             Err(why) => {
-                failed |= !why.starts_with("stays");
-                why.clone()
+                failed |= matches!(why, Left::Failed(_));
+                why.to_string()
             }
         };
         table.push_record([&run.past.run, &bytes(size), &word]);
         rows.push(json!({"run": run.past.run, "bytes": size, "removed": outcome.is_ok() && how.yes, "what": word}));
     }
     if json {
-        println!("{:#}", json!({"removed": how.yes, "bytes": freed, "runs": rows}));
+        out!("{:#}", json!({"removed": how.yes, "bytes": freed, "runs": rows}));
     } else {
         if !rows.is_empty() {
-            print(false, &serde_json::Value::Null, table);
+            print(false, &serde_json::Value::Null, table)?;
         }
         let runs = if gone == 1 { "run" } else { "runs" };
         if how.yes {
-            println!("{gone} {runs} removed, {} freed", bytes(freed));
+            out!("{gone} {runs} removed, {} freed", bytes(freed));
         } else {
-            println!(
+            out!(
                 "{gone} {runs} of {} would be removed; add --yes to remove them",
                 bytes(freed)
             );
@@ -251,14 +259,14 @@ fn ours(directory: &Path) -> bool {
 }
 
 /// Removes a run directory that lies directly in the folder, under a lock that nobody else holds.
-fn remove(folder: &Path, directory: &Path) -> Result<(), String> {
+fn remove(folder: &Path, directory: &Path) -> Result<(), Left> {
     if real(directory).parent() != Some(real(folder).as_path()) {
-        return Err("stays: it does not lie in the folder".into());
+        return Err(Left::Stays("it does not lie in the folder"));
     }
     let Some(_alone) = InUse::alone(directory) else {
-        return Err("stays: in use".into());
+        return Err(Left::Stays("in use"));
     };
-    fs::remove_dir_all(directory).map_err(|error| format!("could not be removed: {error}"))
+    fs::remove_dir_all(directory).map_err(Left::Failed)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use firedrill_core::terms::{Limit, Status, Terms};
 use tabled::builder::Builder;
 
 use super::Failure;
+use super::output::out;
 use super::plan::{print, told};
 use crate::cli::Cli;
 use crate::library::{self, SCENARIOS};
@@ -57,7 +58,7 @@ fn list(json: bool) -> Result<u8, Failure> {
             }));
         }
     }
-    print(json, &rows.into(), table);
+    print(json, &rows.into(), table)?;
     Ok(0)
 }
 
@@ -97,22 +98,22 @@ fn show(name: &str, json: bool) -> Result<u8, Failure> {
     let (scenario, terms) = resolve(&loaded.plan.value, &loaded.scenario.value, loaded.twin.as_deref())
         .map_err(|unsound| Failure::Input(loaded.draw(unsound)))?;
     if json {
-        println!("{:#}", serde_json::json!({"scenario": scenario, "terms": terms}));
+        out!("{:#}", serde_json::json!({"scenario": scenario, "terms": terms}));
         return Ok(0);
     }
-    println!("{}\n{}\n", terms.scenario, scenario.summary);
-    print(false, &serde_json::Value::Null, targets(&terms));
+    out!("{}\n{}\n", terms.scenario, scenario.summary);
+    print(false, &serde_json::Value::Null, targets(&terms))?;
     for (title, lines) in [("Assumed", &terms.assumptions), ("Not covered", &terms.not_covered)] {
-        println!("\n{title}");
+        out!("\n{title}");
         for line in lines {
-            println!("  - {line}");
+            out!("  - {line}");
         }
     }
-    println!("\nWhat stands in for what");
+    out!("\nWhat stands in for what");
     for stand_in in &terms.stand_ins {
-        println!("  - {}: {}", stand_in.planned, stand_in.drilled);
+        out!("  - {}: {}", stand_in.planned, stand_in.drilled);
     }
-    println!("\nExpected exit code: {}", scenario.expect.exit);
+    out!("\nExpected exit code: {}", scenario.expect.exit);
     Ok(0)
 }
 
@@ -195,13 +196,13 @@ fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
                 if found.is_empty() {
                     rows.push(serde_json::json!({"file": name, "sound": true, "twins": twins, "mistakes": []}));
                     if !json {
-                        println!("{name}: sound, {twins} twins");
+                        out!("{name}: sound, {twins} twins");
                     }
                     continue;
                 }
                 let sound = found.iter().all(|mistake| mistake.severity == Severity::Warning);
                 if sound && !json {
-                    println!("{name}: sound, {twins} twins, with doubts");
+                    out!("{name}: sound, {twins} twins, with doubts");
                 }
                 (sound, miette::Report::from(loaded.scenario.draw(found)))
             }
@@ -218,7 +219,7 @@ fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
         }
     }
     if json {
-        println!("{:#}", serde_json::Value::from(rows));
+        out!("{:#}", serde_json::Value::from(rows));
     }
     Ok(code)
 }

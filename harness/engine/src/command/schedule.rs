@@ -14,7 +14,7 @@ use tabled::settings::object::Columns;
 use tabled::settings::{Style, Width};
 
 use super::Failure;
-use super::report::write_out;
+use super::output::write_out;
 use crate::cli::{Cli, Format, Past, Schedule};
 use crate::suite::{load, rhythm};
 use crate::view::say;

@@ -12,7 +12,7 @@ use firedrill_core::suite::{SUITE_FILE, SUITE_SCHEMA, SuiteDrill, SuiteRun};
 use tabled::builder::Builder;
 
 use super::Failure;
-use super::report::write_out;
+use super::output::write_out;
 use super::schedule::drawn;
 use crate::cli::{Cli, Format, PostgresArguments, Suite};
 use crate::suite::{Ordered, Progress, Selected, Selection, Told, run_all, select};

@@ -138,7 +138,7 @@ impl Drill {
                     ))
                 }
                 // XX001 is the server's own word for damaged pages. Whatever else went wrong says nothing about them.
-                Err(error) if error.to_string().contains("XX001") => Ok((
+                Err(error) if error.sql_state() == Some("XX001") => Ok((
                     vec![error.to_string()],
                     Coverage {
                         relations,

@@ -145,3 +145,18 @@ impl Drill {
         Ok(Arc::new(HttpClient::new(address)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use firedrill_app::Service;
+    use firedrill_core::resolve::SAMPLE_SERVICES;
+
+    #[test]
+    fn the_services_that_plans_are_mapped_to_are_those_of_the_application() {
+        // The place in the list is the key space of a service in the ledger.
+        assert_eq!(
+            SAMPLE_SERVICES,
+            Service::ALL.map(|service| (service.name(), service.tier()))
+        );
+    }
+}

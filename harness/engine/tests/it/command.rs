@@ -50,6 +50,46 @@ fn an_unknown_twin_is_an_input_error_that_names_the_known_ones() {
 }
 
 #[test]
+fn a_reader_that_has_had_enough_is_no_failure_and_a_full_disk_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runs = folder.path().to_str().expect("UTF-8");
+    for arguments in [
+        &["fault", "list"][..],
+        &["scenario", "list"],
+        &["scenario", "show", "samia-tarot/object-lost"],
+        &["plan", "list"],
+        &["plan", "show", "samia-tarot"],
+        &["plan", "check", "samia-tarot"],
+        &["runs", "list", "--output", runs],
+        &["completions", "bash"],
+        &["man"],
+        &["clean", "--format", "json"],
+    ] {
+        let told = |stdout: std::process::Stdio| {
+            Command::new(env!("CARGO_BIN_EXE_firedrill"))
+                .args(arguments)
+                .stdout(stdout)
+                .stderr(std::process::Stdio::piped())
+                .spawn()
+                .expect("the binary starts")
+                .wait_with_output()
+                .expect("it ends")
+        };
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let closed = told(writer.into());
+        assert_eq!(closed.status.code(), Some(0), "{arguments:?}: {}", stderr(&closed));
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full");
+        let full = told(full.into());
+        assert_eq!(full.status.code(), Some(4), "{arguments:?}: {}", stderr(&full));
+        assert!(stderr(&full).contains("standard output"), "{}", stderr(&full));
+    }
+}
+
+#[test]
 fn what_is_not_built_is_not_offered() {
     let run = firedrill(&["run", "samia-tarot-failover/database-failure", "--environment", "moon"]);
     assert_eq!(run.status.code(), Some(2));

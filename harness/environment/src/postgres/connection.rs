@@ -115,7 +115,11 @@ fn database(what: &'static str) -> impl FnOnce(tokio_postgres::Error) -> Environ
 pub fn said(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(told) => format!("{} ({})", told.message(), told.code().code()),
-        None => error.to_string(),
+        // The client keeps what matters in the source.
+        None => match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        },
     }
 }
 

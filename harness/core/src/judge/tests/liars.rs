@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::builder::*;
 use crate::event::{Edge, Event, FaultEdge, Role};
-use crate::ledger::{Content, Operation, OperationKind, OperationOutcome};
+use crate::ledger::{Content, Operation, OperationKind, OperationOutcome, flag};
 use crate::stamp::Stamp;
 use crate::verdict::Outcome;
 
@@ -114,6 +114,59 @@ fn a_server_that_was_fenced_by_the_team_and_started_again_is_no_revenant() {
             .iter()
             .all(|finding| !finding.id.starts_with("revenant"))
     );
+}
+
+#[test]
+fn a_read_that_is_behind_what_the_serving_life_acknowledged_fails() {
+    let mut run = Run::plain();
+    run.canary(BACK + 20_050);
+    let key = (BACK + 20_050) as u64;
+    run.operations.push(write(CANARY, key, 2, BACK + 20_100, 1));
+    run.found.retain(|row| row.key != key);
+    run.found.push(row(2, key, 2));
+    assert_eq!(run.outcome(), Outcome::Pass);
+    run.operations.push(read(CANARY, key, 1, BACK + 30_000, 1));
+    let finding = run.finding("stale.database");
+    assert_eq!(finding.outcome, Outcome::Fail, "{finding:#?}");
+    assert_eq!(run.outcome(), Outcome::Fail);
+    // As if it had never been written.
+    run.operations.last_mut().unwrap().version = 0;
+    assert_eq!(run.of("stale.database"), Outcome::Fail);
+    // From a server that was left behind, and that names itself.
+    run.operations.last_mut().unwrap().incarnation = 0;
+    assert_eq!(run.of("stale.database"), Outcome::Fail);
+}
+
+#[test]
+fn reads_that_may_be_right_are_not_called_stale() {
+    let (now, key) = (BACK + 20_050, (BACK + 20_050) as u64);
+    let silent = |run: &Run| {
+        let findings = run.judge().verdict.findings;
+        findings.iter().all(|finding| !finding.id.starts_with("stale"))
+    };
+    let mut run = Run::plain();
+    run.canary(now);
+    // Sent before the newer version was acknowledged.
+    run.operations.push(write(CANARY, key, 2, now + 100, 1));
+    run.operations.push(read(CANARY, key, 1, now + 105, 1));
+    assert!(silent(&run));
+    // Acknowledged by the life that the strike ended: what became of that is the ledger's to say.
+    run.operations.push(write(CANARY, 7, 2, STRIKE - 1_000, 0));
+    run.operations.push(read(CANARY, 7, 1, now, 1));
+    assert!(silent(&run));
+    // By a queue, which replays it later.
+    let mut queued = write(CANARY, 8, 1, now, 1);
+    queued.flags |= flag::QUEUED;
+    run.operations.push(queued);
+    run.operations.push(read(CANARY, 8, 0, now + 1_000, 1));
+    assert!(silent(&run));
+    // Absent because it was deleted.
+    run.operations.push(write(CANARY, 9, 1, now, 1));
+    let mut delete = write(CANARY, 9, 2, now + 1_000, 1);
+    delete.kind = OperationKind::Delete;
+    run.operations.push(delete);
+    run.operations.push(read(CANARY, 9, 0, now + 2_000, 1));
+    assert!(silent(&run));
 }
 
 #[test]

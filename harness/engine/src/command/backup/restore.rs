@@ -110,7 +110,7 @@ impl Restore {
         };
         match restored {
             Ok(restored) => {
-                tell(&restored, &record, &place, None, cli);
+                tell(&restored, &record, &place, None, cli)?;
                 Ok(0)
             }
             Err(error) => super::failed(error),
@@ -232,7 +232,7 @@ impl Restore {
             &into.display().to_string(),
             Some((target, self.written.get())),
             cli,
-        );
+        )?;
         Ok(0)
     }
 

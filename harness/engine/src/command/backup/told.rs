@@ -7,6 +7,8 @@ use firedrill_backup::{BackupKind, BackupRecord, RecoveryTarget, Restored, utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::{Cli, Format};
+use crate::command::Failure;
+use crate::command::output::out;
 use crate::view::say;
 
 /// How far a restore is: a bar on a terminal, a line per tenth elsewhere.
@@ -60,7 +62,7 @@ pub(super) fn tell(
     place: &str,
     recovery: Option<(&RecoveryTarget, Option<&PathBuf>)>,
     cli: &Cli,
-) {
+) -> Result<(), Failure> {
     if cli.format == Format::Json {
         let mut value =
             serde_json::json!({ "restored": restored, "into": place, "completed_unix_ms": record.completed_unix_ms });
@@ -68,15 +70,15 @@ pub(super) fn tell(
             value["target"] = serde_json::to_value(target).unwrap_or_default();
             value["wal_config"] = serde_json::json!(config);
         }
-        println!("{value:#}");
-        return;
+        out!("{value:#}");
+        return Ok(());
     }
     let what = match record.kind {
         BackupKind::Base => "files",
         BackupKind::Dump => "tables",
         BackupKind::Files => "objects",
     };
-    println!(
+    out!(
         "restored {} into {place}: {} {what}, {} bytes, from a backup that was complete at {}",
         restored.backup,
         restored.files,
@@ -92,12 +94,13 @@ pub(super) fn tell(
             RecoveryTarget::BeforeLsn(lsn) => format!("to just before the record at {lsn}"),
             RecoveryTarget::Name(name) => format!("to the point {name:?}"),
         };
-        println!("start a server of the same major version on it: it recovers {end} and takes writes from then");
+        out!("start a server of the same major version on it: it recovers {end} and takes writes from then");
         if let Some(file) = config {
-            println!(
+            out!(
                 "it fetches WAL with {}, which holds secrets: remove that file once recovery has ended",
                 file.display()
             );
         }
     }
+    Ok(())
 }

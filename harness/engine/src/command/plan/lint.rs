@@ -12,7 +12,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 
 use crate::cli::{Cli, Color, Format};
 use crate::command::Failure;
-use crate::command::report::write_out;
+use crate::command::output::write_out;
 use crate::library::{self, SCENARIOS};
 
 /// `firedrill plan lint`
