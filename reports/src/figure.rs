@@ -10,6 +10,9 @@ use firedrill_core::verdict::{Achieved, Finding, Loss, Outcome, PhaseSpan, Span,
 pub(crate) use crate::moment::{edges, moments, origin, since};
 use crate::{Report, widening, words};
 
+/// Characters of a failed step's words beside the verdict; the page and the logs have all of them.
+const STEP_MAX: usize = 400;
+
 /// met, undecided, MISSED: what a finding says of its target.
 pub(crate) fn met(outcome: Outcome) -> &'static str {
     match outcome {
@@ -75,6 +78,7 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
             }
         ));
     }
+    caveats.extend(failed_steps(verdict));
     caveats.extend(widening::caveat(verdict));
     let pairs = |map: &BTreeMap<String, String>| {
         map.iter()
@@ -100,6 +104,26 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
         ));
     }
     caveats
+}
+
+/// The steps of the procedure that did not succeed, with what they said: the cause of most of what follows from it.
+fn failed_steps(verdict: &Verdict) -> impl Iterator<Item = String> {
+    verdict.steps.iter().filter_map(|step| {
+        let how = match step.outcome {
+            StepEdge::Failed => "failed",
+            StepEdge::TimedOut => "ran out of time",
+            StepEdge::Skipped => "was skipped",
+            StepEdge::Begun | StepEdge::Done => return None,
+        };
+        let words: Vec<&str> = step.detail.split_whitespace().collect();
+        let mut said = words.join(" ");
+        if let Some((end, _)) = said.char_indices().nth(STEP_MAX) {
+            said.truncate(end);
+            said.push_str(" ...");
+        }
+        let said = if said.is_empty() { said } else { format!(": {said}") };
+        Some(format!("Step {} of the procedure {how}{said}", step.name))
+    })
 }
 
 /// What became of each component's acknowledged writes, one line each: a verdict must not hide that data is gone.

@@ -31,6 +31,8 @@ pub struct Repeat {
 pub struct Repeated {
     /// The runs.
     pub runs: Vec<Repeat>,
+    /// How many runs were asked for, where they ended before that.
+    pub cut_short_of: Option<usize>,
 }
 
 /// What one measured target came to over all runs, by upper bounds; `None`: no bound is known.
@@ -44,10 +46,11 @@ struct Spread {
 }
 
 impl Repeated {
-    /// The worst verdict; inconclusive where nothing ran.
+    /// The worst verdict; nothing passes where nothing ran, or fewer runs than were asked for.
     #[must_use]
     pub fn worst(&self) -> Outcome {
-        let outcomes = self.runs.iter().map(|run| run.verdict.outcome);
+        let missing = self.cut_short_of.map(|_| Outcome::Inconclusive);
+        let outcomes = self.runs.iter().map(|run| run.verdict.outcome).chain(missing);
         outcomes.max().unwrap_or(Outcome::Inconclusive)
     }
 
@@ -148,7 +151,10 @@ impl Repeated {
                 (id, value)
             })
             .collect();
-        let value = json!({"outcome": self.worst(), "exit": self.exit_code(), "runs": runs, "over_all": spreads});
+        let value = json!({
+            "outcome": self.worst(), "exit": self.exit_code(), "cut_short_of": self.cut_short_of, "runs": runs,
+            "over_all": spreads,
+        });
         format!("{value:#}\n")
     }
 
@@ -164,6 +170,9 @@ impl Repeated {
             count(Outcome::Inconclusive),
             count(Outcome::Fail)
         );
+        if let Some(asked) = self.cut_short_of {
+            let _ = write!(text, "; cut short: {asked} runs were asked for");
+        }
         let held: Vec<bool> = self.runs.iter().filter_map(|run| run.expected).collect();
         if !held.is_empty() {
             let right = held.iter().filter(|held| **held).count();

@@ -42,7 +42,9 @@ pub use repository::Repository;
 pub use restore::{RecoveryTarget, Restored};
 pub use verify::Verification;
 pub use wal::{WAL_BYTES_MAX, WAL_SEGMENT_BYTES, WalGap, WalRecord, wal_fetch, wal_push};
-pub use wal_command::{EXIT_CANNOT_TELL, EXIT_NOT_THERE, restore_command, wal_fetch_main, wal_push_main};
+pub use wal_command::{
+    EXIT_CANNOT_TELL, EXIT_NOT_THERE, archive_command, restore_command, wal_fetch_main, wal_push_main,
+};
 pub use wal_records::RelationFile;
 pub use wal_search::{WalChange, WalFound, WalQuery, WalSearched, lsn_text};
 pub use wall::{parse_time, unix_ms, utc};

@@ -2,10 +2,9 @@
 //!
 //! The one idea: everything happens in a sibling directory that cannot be started, and one rename makes it real.
 
-use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+mod staging;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -13,14 +12,14 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::extract::{self, Unpacked, VERSION_PENDING};
-use crate::key::random_bytes;
+use crate::extract::{self, Unpacked};
 use crate::manifest::Manifest;
 use crate::object::{self, Pieces, StoredObject};
 use crate::pages::PageScan;
 use crate::record::{BackupKind, BackupRecord};
 use crate::repository::{Repository, watched};
 use crate::wal;
+use staging::Staging;
 
 /// A manifest lists about 200 bytes per file; this stands for some 300,000 files.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
@@ -89,7 +88,24 @@ impl Repository {
         wal_fetch_command: &'a str,
         progress: &'a (dyn Fn(u64) + Sync),
     ) -> BoxFuture<'a, Result<Restored>> {
-        Box::pin(self.lay_out_base(id, into, target, wal_fetch_command, progress))
+        self.restore_base_with(id, into, target, wal_fetch_command, || Ok(()), progress)
+    }
+
+    /// [`Self::restore_base`], and `ready` is done once all is complete, just before the directory takes its name: for what
+    /// must lie beside it, and nowhere without it.
+    ///
+    /// # Errors
+    /// As there, and those of `ready`.
+    pub fn restore_base_with<'a>(
+        &'a self,
+        id: &'a str,
+        into: &'a Path,
+        target: &'a RecoveryTarget,
+        wal_fetch_command: &'a str,
+        ready: impl FnOnce() -> Result<()> + Send + 'static,
+        progress: &'a (dyn Fn(u64) + Sync),
+    ) -> BoxFuture<'a, Result<Restored>> {
+        Box::pin(self.lay_out_base(id, into, target, wal_fetch_command, Box::new(ready), progress))
     }
 
     async fn lay_out_base(
@@ -98,6 +114,7 @@ impl Repository {
         into: &Path,
         target: &RecoveryTarget,
         wal_fetch_command: &str,
+        ready: Box<dyn FnOnce() -> Result<()> + Send>,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Restored> {
         let settings = settings(target, wal_fetch_command)?;
@@ -119,7 +136,12 @@ impl Repository {
             let (staging, done, into) = (staging.clone(), done.clone(), into.to_owned());
             object::blocking("the restore", move || {
                 let outcome = extract::unpack(&archive.key, opened, &manifest, Some(&staging.path), None, &done)
-                    .and_then(|unpacked| staging.publish(&into, &manifest_text, &settings).map(|()| unpacked));
+                    .and_then(|unpacked| {
+                        staging.complete(&manifest_text, &settings)?;
+                        ready()?;
+                        staging.publish(&into)?;
+                        Ok(unpacked)
+                    });
                 if outcome.is_err() {
                     staging.remove();
                 }
@@ -188,102 +210,6 @@ fn check_free(into: &Path) -> Result<()> {
             Some(Err(error)) => Err(Error::io("read", into)(error)),
         },
     }
-}
-
-/// The directory that a restore is built in.
-#[derive(Debug, Clone)]
-struct Staging {
-    path: PathBuf,
-    /// Whose the restored files become, where that is not who writes them.
-    owner: Option<(u32, u32)>,
-}
-
-impl Staging {
-    fn beside(into: &Path) -> Result<Self> {
-        let absolute = std::path::absolute(into).map_err(Error::io("resolve", into))?;
-        let (Some(parent), Some(name)) = (absolute.parent(), absolute.file_name()) else {
-            return Err(Error::Occupied {
-                path: into.to_owned(),
-                found: "the root directory".into(),
-            });
-        };
-        let path = parent.join(format!(
-            ".{}.restoring-{}",
-            name.display(),
-            hex::encode(&random_bytes()[..4])
-        ));
-        extract::make_directory(&path)?;
-        let made = std::fs::metadata(&path).map_err(Error::io("look at", &path))?;
-        let model = match std::fs::metadata(into) {
-            Ok(meta) => meta,
-            Err(_) => std::fs::metadata(parent).map_err(Error::io("look at", parent))?,
-        };
-        let wanted = (model.uid(), model.gid());
-        // Only root can give files away; anybody else keeps them.
-        let owner = (made.uid() == 0 && wanted.0 != 0).then_some(wanted);
-        Ok(Self { path, owner })
-    }
-
-    /// Best effort: what stays cannot be started.
-    fn remove(&self) {
-        let _ = std::fs::remove_dir_all(&self.path);
-    }
-
-    /// Completes the directory, brings it to disk and moves it to its place.
-    fn publish(&self, into: &Path, manifest: &[u8], settings: &[(&'static str, String)]) -> Result<()> {
-        write_file(&self.path.join("backup_manifest"), manifest)?;
-        let auto = self.path.join("postgresql.auto.conf");
-        let old = match std::fs::read_to_string(&auto) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(Error::io("read", &auto)(error)),
-        };
-        let _ = std::fs::remove_file(&auto);
-        write_file(&auto, merged(&old, settings).as_bytes())?;
-        write_file(&self.path.join("recovery.signal"), b"")?;
-        if let Some(owner) = self.owner {
-            give(&self.path, owner)?;
-        }
-        self.sync()?;
-        let pending = self.path.join(VERSION_PENDING);
-        std::fs::rename(&pending, self.path.join("PG_VERSION")).map_err(Error::io("rename", &pending))?;
-        self.sync_directory(&self.path)?;
-        std::fs::rename(&self.path, into).map_err(Error::io("move the restored directory to", into))?;
-        self.sync_directory(self.path.parent().unwrap_or(Path::new("/")))
-    }
-
-    /// One call for the whole file system: a thousand small files one by one cost seconds.
-    fn sync(&self) -> Result<()> {
-        let directory = File::open(&self.path).map_err(Error::io("open", &self.path))?;
-        rustix::fs::syncfs(&directory).map_err(|error| Error::io("sync", &self.path)(error.into()))
-    }
-
-    fn sync_directory(&self, path: &Path) -> Result<()> {
-        File::open(path)
-            .and_then(|directory| directory.sync_all())
-            .map_err(Error::io("sync", path))
-    }
-}
-
-fn write_file(path: &Path, content: &[u8]) -> Result<()> {
-    let (mut file, _) = extract::create(path)?;
-    file.write_all(content).map_err(Error::io("write", path))
-}
-
-fn give(path: &Path, owner: (u32, u32)) -> Result<()> {
-    let chown = |path: &Path| {
-        std::os::unix::fs::lchown(path, Some(owner.0), Some(owner.1)).map_err(Error::io("change the owner of", path))
-    };
-    chown(path)?;
-    for entry in std::fs::read_dir(path).map_err(Error::io("read", path))? {
-        let entry = entry.map_err(Error::io("read", path))?;
-        if entry.file_type().map_err(Error::io("look at", entry.path()))?.is_dir() {
-            give(&entry.path(), owner)?;
-        } else {
-            chown(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// The settings of this recovery, by name.

@@ -54,14 +54,21 @@ pub fn wal_fetch_main(args: Vec<String>) -> ExitCode {
 /// Postgres runs it by.
 #[must_use]
 pub fn restore_command(program: &Path, config: &Path) -> String {
-    // A per cent sign is Postgres's own escape in this setting.
-    let quoted = |path: &Path| {
-        format!(
-            "'{}'",
-            path.display().to_string().replace('\'', "'\\''").replace('%', "%%")
-        )
-    };
     format!("{} wal-fetch --config {} %f %p", quoted(program), quoted(config))
+}
+
+/// The same of `archive_command`, so that `program` pushes WAL.
+#[must_use]
+pub fn archive_command(program: &Path, config: &Path) -> String {
+    format!("{} wal-push --config {} %p", quoted(program), quoted(config))
+}
+
+fn quoted(path: &Path) -> String {
+    // A per cent sign is Postgres's own escape in these settings.
+    format!(
+        "'{}'",
+        path.display().to_string().replace('\'', "'\\''").replace('%', "%%")
+    )
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
@@ -101,6 +108,10 @@ mod tests {
         assert_eq!(
             restore_command(Path::new("/a b/it's"), Path::new("/100%/c.json")),
             "'/a b/it'\\''s' wal-fetch --config '/100%%/c.json' %f %p"
+        );
+        assert_eq!(
+            archive_command(Path::new("/5%p/it's"), Path::new("/$HOME/`c`.json")),
+            "'/5%%p/it'\\''s' wal-push --config '/$HOME/`c`.json' %p"
         );
     }
 }

@@ -21,6 +21,7 @@ pub use drawing::{Drawn, Mistakes};
 pub(crate) use mistake::listed;
 pub use mistake::{Mistake, Place, Severity, nearest};
 pub use places::Places;
+use reading::Kind;
 
 /// Larger files are refused: no plan is that long, and a parser should not meet one that is.
 pub const BYTES_MAX: usize = 1 << 20;
@@ -82,7 +83,7 @@ impl<T> Parsed<T> {
 /// # Errors
 /// The first mistake of syntax or shape; else all mistakes of sense that the plan has by itself.
 pub fn parse_plan(source: Source) -> Result<Parsed<Plan>, Mistakes> {
-    let parsed: Parsed<Plan> = parse(source)?;
+    let parsed: Parsed<Plan> = parse_as(source, Kind::Plan)?;
     let mistakes = parsed.value.mistakes();
     if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
         return Err(parsed.draw(mistakes));
@@ -132,6 +133,10 @@ pub fn holds(source: &Source) -> Holds {
 /// # Errors
 /// The first mistake of syntax or shape.
 pub fn parse<T: DeserializeOwned>(source: Source) -> Result<Parsed<T>, Mistakes> {
+    parse_as(source, Kind::Other)
+}
+
+fn parse_as<T: DeserializeOwned>(source: Source, kind: Kind) -> Result<Parsed<T>, Mistakes> {
     if source.text.len() > BYTES_MAX {
         let mistake = Mistake::new(
             Place::root(),
@@ -151,7 +156,7 @@ pub fn parse<T: DeserializeOwned>(source: Source) -> Result<Parsed<T>, Mistakes>
             Ok(Parsed { value, source, places })
         }
         Err(error) => {
-            let (mistake, span) = reading::explain(&error, &source.text);
+            let (mistake, span) = reading::explain(&error, &source.text, kind);
             let drawn = Drawn::new(&source, mistake, span);
             Err(Mistakes::new(&source.name, vec![drawn]))
         }

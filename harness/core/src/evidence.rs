@@ -333,7 +333,7 @@ fn missing(path: &str) -> EvidenceError {
 fn unreadable(path: &str, why: String) -> EvidenceError {
     EvidenceError::Unreadable {
         file: path.to_owned(),
-        why,
+        why: format!("{why}; make it readable and judge again"),
     }
 }
 

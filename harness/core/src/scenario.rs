@@ -240,37 +240,37 @@ pub struct Twin {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Instead {
-    /// See [`Scenario::backup`].
+    /// As `backup` of the scenario.
     #[serde(default)]
     pub backup: Option<Backup>,
-    /// See [`Scenario::procedure`].
+    /// As `procedure` of the scenario.
     #[serde(default)]
     pub procedure: Option<Procedure>,
-    /// See [`Scenario::faults`].
+    /// As `faults` of the scenario.
     #[serde(default)]
     pub faults: Option<Vec<Fault>>,
-    /// See [`Scenario::monitor_without`].
+    /// As `monitor_without` of the scenario.
     #[serde(default)]
     pub monitor_without: Option<Vec<String>>,
-    /// See [`Scenario::services`].
+    /// As `services` of the scenario.
     #[serde(default)]
     pub services: Option<BTreeMap<String, Service>>,
-    /// See [`Scenario::calendar_scale`].
+    /// As `calendar_scale` of the scenario.
     #[serde(default)]
     pub calendar_scale: Option<u32>,
-    /// See [`Scenario::steady`].
+    /// As `steady` of the scenario.
     #[serde(default)]
     pub steady: Option<Duration>,
-    /// See [`Scenario::strike`].
+    /// As `strike` of the scenario.
     #[serde(default)]
     pub strike: Option<Strike>,
-    /// See [`Scenario::give_up`].
+    /// As `give_up` of the scenario.
     #[serde(default)]
     pub give_up: Option<Duration>,
-    /// See [`Scenario::judging`].
+    /// As `judging` of the scenario.
     #[serde(default)]
     pub judging: Option<Judging>,
-    /// See [`Scenario::stand_ins`].
+    /// As `stand_ins` of the scenario.
     #[serde(default)]
     pub stand_ins: Option<Vec<StandIn>>,
 }

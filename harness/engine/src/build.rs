@@ -7,8 +7,8 @@ use crate::run_directory::digest;
 
 /// Key of this program among the versions of `run.json`.
 pub const PROGRAM: &str = "firedrill";
-/// The file of the running program, though it may have been replaced since.
-const ITSELF: &str = "/proc/self/exe";
+/// The file of the running program, though it may have been replaced since: what it starts is then still the same build.
+pub const ITSELF: &str = "/proc/self/exe";
 
 /// Version and SHA-256 of the running program, as `run.json` names it.
 #[must_use]

@@ -137,20 +137,40 @@ pub enum Command {
 /// `firedrill judge`
 #[derive(Args, Debug)]
 pub struct Judge {
-    /// The run directory.
+    /// The run directory, or its bare name.
     pub run: PathBuf,
     /// Write the verdict and all renderings there as well.
     #[arg(long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub folder: FolderOfRuns,
+}
+
+/// Where a run is looked for that is given by its bare name.
+#[derive(Args, Debug)]
+pub struct FolderOfRuns {
+    /// Folder in which runs are looked for by name.
+    #[arg(
+        id = "folder_of_runs",
+        long = "runs",
+        default_value = "firedrill-runs",
+        value_name = "DIR",
+        env = "FIREDRILL_OUTPUT"
+    )]
+    pub path: PathBuf,
 }
 
 /// `firedrill report`
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Report {
-    /// The run directory.
+    /// The run directory, or its bare name.
     #[arg(required = true)]
     pub run: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub folder: FolderOfRuns,
     /// What else can be reported.
     #[command(subcommand)]
     pub of: Option<ReportOf>,
@@ -173,9 +193,12 @@ pub enum ReportOf {
 /// `firedrill compare`
 #[derive(Args, Debug)]
 pub struct Compare {
-    /// Run directories.
+    /// Run directories, or their bare names.
     #[arg(required = true, num_args = 1..=32)]
     pub runs: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub folder: FolderOfRuns,
 }
 
 /// `firedrill doctor`

@@ -10,6 +10,7 @@ pub mod init;
 pub mod judge;
 pub mod kpis;
 pub mod man;
+pub mod named_run;
 pub mod output;
 pub mod plan;
 pub mod replay;
@@ -53,6 +54,7 @@ impl Failure {
 /// Parses the command line, runs the command, prints what went wrong.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::interrupts::survive_file_limit();
     let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
     let program = match crate::config::configured(Cli::command(), &arguments) {
         Ok(program) => program,

@@ -15,7 +15,7 @@ use crate::command::Failure;
 use crate::library;
 
 /// In the folder that firedrill is started in.
-const HERE: &str = "firedrill.yaml";
+pub(crate) const HERE: &str = "firedrill.yaml";
 /// Below the folder for the configuration of a user's programs.
 const OF_USER: &str = "firedrill/config.yaml";
 const PREFIX: &str = "FIREDRILL_";

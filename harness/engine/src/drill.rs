@@ -4,6 +4,7 @@
 //! it down. Verdicts are no business of the conductor.
 
 mod access;
+mod archiver;
 mod capacity;
 mod detect;
 mod disrupt;
@@ -11,6 +12,7 @@ mod error;
 mod exam;
 mod final_read;
 mod first_backup;
+mod ground;
 mod keep;
 mod own;
 mod pause;
@@ -34,6 +36,7 @@ use firedrill_core::{Plan, Scenario, Terms};
 use firedrill_environment::{Local, LocalOptions, PostgresChoice};
 use firedrill_load::{Canary, Live, Workload, now};
 use firedrill_respond::{Monitor, OwnCommands, People, Team};
+use tokio::sync::watch;
 
 use crate::archive_watch::ArchiveWatch;
 use crate::cadence::Cadence;
@@ -89,6 +92,8 @@ pub struct Drill {
     script: Arc<Script>,
     recorder: Recorder,
     heartbeat: Option<Heartbeat>,
+    ground: Option<ground::Watched>,
+    lost: watch::Sender<Option<String>>,
     stage: Option<Stage>,
     load: Arc<Mutex<RunningLoad>>,
     monitor: Option<Arc<Monitor>>,
@@ -133,6 +138,8 @@ impl Drill {
             script: Arc::new(script),
             heartbeat: Some(Heartbeat::start(recorder.clone())),
             recorder,
+            ground: None,
+            lost: watch::Sender::new(None),
             stage: None,
             load: Arc::default(),
             monitor: None,
@@ -224,6 +231,7 @@ impl Drill {
 
         self.phase(Phase::Validate, Edge::Begun);
         self.validate(ended).await?;
+        self.has_stood()?;
         self.end_phase(Phase::Validate).await?;
         Ok(())
     }
@@ -240,7 +248,8 @@ impl Drill {
             progress: Some(self.progress()),
         };
         let local = Local::open(options).await?;
-        local.belongs_to(&self.script.directory)?;
+        self.watch_ground(&local);
+        local.belongs_to(&self.script.directory).await?;
         self.stage = Some(Stage::set(local, &self.script.scenario)?);
         self.prepare().await
     }
@@ -249,6 +258,7 @@ impl Drill {
     pub async fn take_down(&mut self) -> Vec<String> {
         let mut problems = Vec::new();
         self.phase(Phase::Conclude, Edge::Begun);
+        self.ground = None;
         self.archive = None;
         self.dumps = None;
         self.bases = None;

@@ -50,6 +50,8 @@ pub struct FaultError {
     pub fault: String,
     /// What went wrong.
     pub what: String,
+    /// The log of the scenario's own command that failed, where that is why.
+    pub own: Option<String>,
 }
 
 /// Something that breaks a service, a link or data. The contract, held by one shared test: injecting is observable
@@ -67,6 +69,7 @@ pub trait Fault: Send + Sync {
         FaultError {
             fault: self.name().to_owned(),
             what: what.to_string(),
+            own: None,
         }
     }
 

@@ -16,8 +16,10 @@ use firedrill_core::{Plan, Scenario};
 use crate::command::Failure;
 
 mod tools;
+mod words;
 
-pub use tools::{TOOLS, ToolFile, digests, keep, kept, missing, missing_programs};
+pub use tools::{TOOLS, ToolFile, digests, keep, kept, missing_programs};
+pub use words::{BadWord, bad_words, mistakes as bad_commands};
 
 /// A file that comes with this program.
 #[derive(Clone, Copy, Debug)]
@@ -241,6 +243,18 @@ fn find(shipped: &'static [Shipped], name: &str, kind: &str) -> Result<&'static 
             "{name} is a {other}, not a {kind}"
         )));
     }
+    if Path::new(name).is_dir() {
+        let file = Path::new(name).join(kind).with_extension("yaml");
+        let help = if file.is_file() {
+            format!("name the file in it: {}", file.display())
+        } else {
+            format!("name a {kind} in it: a file that ends in .yaml")
+        };
+        return Err(Failure::Input(miette::miette!(
+            help = help,
+            "{name} is a folder, not a {kind}"
+        )));
+    }
     let near = nearest(name, shipped.iter().map(|shipped| shipped.name))
         .map(|near| format!("did you mean `{near}`? "))
         .unwrap_or_default();
@@ -307,6 +321,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_folder_is_told_with_the_file_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let name = folder.path().to_str().expect("UTF-8");
+        let help = || {
+            let Err(Failure::Input(report)) = load(name) else {
+                panic!("a folder was loaded")
+            };
+            assert!(report.to_string().contains("is a folder"), "{report}");
+            report.help().expect("help").to_string()
+        };
+        assert!(help().contains("ends in .yaml"), "{}", help());
+        std::fs::write(folder.path().join("scenario.yaml"), "").expect("a file");
+        assert!(help().contains(&format!("{name}/scenario.yaml")), "{}", help());
     }
 
     fn yaml_files(folder: &Path) -> Vec<PathBuf> {

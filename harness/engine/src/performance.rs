@@ -3,8 +3,11 @@
 use std::io;
 use std::path::Path;
 
+use tokio::sync::watch;
+
 use crate::command::Failure;
 use crate::drill::{Drill, DrillError, Script};
+use crate::interrupts::Interrupts;
 use crate::judged::JudgedRun;
 use crate::recorder::Recorder;
 use crate::run_directory;
@@ -43,12 +46,14 @@ pub fn perform<T>(
             Drill::new(script, recorder.clone()).map_err(|error| Failure::Input(miette::miette!("{error}")))?;
         let (view, announce) = tell(telling, recorder.watch(), drill.live());
         drill.announce_through(announce);
-        let mut interrupts = interrupts().map_err(failed)?;
+        let mut interrupts = Interrupts::listen().map_err(failed)?;
         let mut interrupted = None;
+        let lost = drill.lost();
         let ended = tokio::select! {
             ended = act(&mut drill) => Some(ended),
-            signal = interrupts.recv() => {
-                interrupted = Some(signal.unwrap_or("a signal").to_owned());
+            why = loss(lost) => Some(Err(DrillError::Ground(why))),
+            who = interrupts.next() => {
+                interrupted = Some(who.to_owned());
                 None
             }
         };
@@ -58,7 +63,8 @@ pub fn perform<T>(
         // A second Ctrl-C ends at once: what is left is the supervisor's to clean up. The first may come only now.
         let mut patience = u8::from(ended.is_some());
         let impatient = tokio::spawn(async move {
-            while interrupts.recv().await.is_some() {
+            loop {
+                interrupts.next().await;
                 if patience == 0 {
                     std::process::exit(130);
                 }
@@ -73,8 +79,12 @@ pub fn perform<T>(
         let logs = log_files(&directory);
         recorder.close(interrupted, &logs).map_err(|error| {
             Failure::Harness(miette::miette!(
-                help = "make room there, or choose another folder with --output DIR",
-                "the evidence cannot be written into {}: {error}; this drill has no verdict",
+                help = format!(
+                    "make room there, or choose another folder with --output DIR; what was recorded before is told by \
+                     `firedrill judge {}`",
+                    directory.display()
+                ),
+                "the evidence cannot be written into {}: {error}; this drill was not judged",
                 directory.display()
             ))
         })?;
@@ -95,6 +105,16 @@ pub fn perform<T>(
             help = format!("its output is in {}", directory.join("logs").display()),
             "skipped: a command of the scenario cannot run here: {why}"
         ))),
+        Some(Err(error)) if error.own_log().is_some() => Some(Failure::Input(miette::miette!(
+            help = format!(
+                "its whole output is in {}; mend the command, and run the drill again",
+                directory
+                    .join(run_directory::LOGS)
+                    .join(error.own_log().unwrap_or_default())
+                    .display()
+            ),
+            "a command of the scenario failed, so the drill could not be played: {error}"
+        ))),
         Some(Err(error)) => Some(Failure::Harness(miette::miette!(
             help = format!(
                 "what happened up to then is in {}; the services' logs are in its logs/",
@@ -109,29 +129,12 @@ pub fn perform<T>(
     })
 }
 
-/// Signals that end a drill in order, in words and as they come.
-fn interrupts() -> io::Result<tokio::sync::mpsc::Receiver<&'static str>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut signals = [
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ];
-    let (sender, receiver) = tokio::sync::mpsc::channel(4);
-    tokio::spawn(async move {
-        loop {
-            let [interrupt, terminate, hangup] = &mut signals;
-            let signal = tokio::select! {
-                _ = interrupt.recv() => "a person (SIGINT)",
-                _ = terminate.recv() => "someone who asked it to end (SIGTERM)",
-                _ = hangup.recv() => "the end of its terminal (SIGHUP)",
-            };
-            if sender.send(signal).await.is_err() {
-                break;
-            }
-        }
-    });
-    Ok(receiver)
+/// Returns once the drill has lost what it stands on: why.
+async fn loss(mut lost: watch::Receiver<Option<String>>) -> String {
+    match lost.wait_for(Option::is_some).await.map(|why| why.clone()) {
+        Ok(Some(why)) => why,
+        _ => std::future::pending().await,
+    }
 }
 
 /// Logs and histograms, for the closing event. Supervise's own log may still grow when all else is closed: it is

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
 use firedrill_core::scenario::Expectation;
 use firedrill_core::{Plan, Scenario, Terms};
-use firedrill_environment::{Build, Origin, PostgresChoice, Source};
+use firedrill_environment::{Build, EnvironmentError, Origin, PostgresChoice, Source};
 
-use crate::build::{self, PROGRAM};
+use crate::build::{self, ITSELF, PROGRAM};
 use crate::cli::Cli;
 use crate::command::Failure;
 use crate::drill::{Recalled, Script, Stops};
@@ -116,7 +116,9 @@ impl Rehearsal {
     /// # Errors
     /// When this program cannot find itself.
     pub fn script(&self, seed: u64, directory: PathBuf) -> Result<Script, Failure> {
-        let binary = std::env::current_exe()
+        let binary = PathBuf::from(ITSELF);
+        binary
+            .metadata()
             .map_err(|error| Failure::Harness(miette::miette!("this program cannot find itself: {error}")))?;
         Ok(Script {
             plan: self.plan.clone(),
@@ -161,12 +163,11 @@ impl Rehearsal {
 
     /// Whether the scenario's own commands have their files, and the machine what they need.
     fn can_run(&self) -> Result<(), Failure> {
-        let missing = library::missing(&self.scenario, &self.tools);
-        if !missing.is_empty() {
+        if let Some(bad) = library::bad_words(&self.scenario, &self.tools).into_iter().next() {
             return Err(Failure::Input(miette::miette!(
-                help = "put them into the folder `tools` beside the scenario's file",
-                "the scenario's commands name files that are not there: {}",
-                missing.join(", ")
+                help = format!("{}; `firedrill scenario check` shows every such place", bad.help),
+                "{}",
+                bad.what
             )));
         }
         let missing = library::missing_programs(&self.scenario);
@@ -198,12 +199,16 @@ pub fn find_postgres(wanted: &PostgresChoice, cli: &Cli) -> Result<Build, Failur
     });
     runtime
         .block_on(firedrill_environment::postgres::choose(wanted, Some(&progress)))
-        .map_err(|error| {
-            Failure::Input(miette::miette!(
-                help = "`firedrill doctor` tells what this machine has",
-                "{error}"
-            ))
-        })
+        .map_err(no_postgres)
+}
+
+/// What was asked for badly, or what of this machine failed.
+fn no_postgres(error: EnvironmentError) -> Failure {
+    let report = miette::miette!(help = "`firedrill doctor` tells what this machine has", "{error}");
+    match error {
+        EnvironmentError::Missing(_) | EnvironmentError::Invalid(_) => Failure::Input(report),
+        _ => Failure::Harness(report),
+    }
 }
 
 fn versions(postgres: &Build) -> BTreeMap<String, String> {
@@ -237,4 +242,20 @@ pub fn random_u64() -> Result<u64, Failure> {
         .map_err(|error| Failure::Harness(miette::miette!("no random numbers: {error}")))?;
     // The highest bit is left out: JSON readers elsewhere keep 63 bits at best.
     Ok(u64::from_le_bytes(bytes) >> 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_full_is_no_bad_usage() {
+        let full = EnvironmentError::Command {
+            what: "unpacking".into(),
+            detail: "No space left on device".into(),
+        };
+        assert!(matches!(no_postgres(full), Failure::Harness(_)));
+        let none = EnvironmentError::Missing("Postgres 17 was not found".into());
+        assert!(matches!(no_postgres(none), Failure::Input(_)));
+    }
 }

@@ -18,6 +18,8 @@ use crate::judged::JudgedRun;
 
 /// More entries of a folder than this are not looked at.
 pub const RUNS_MAX: usize = 10_000;
+/// What the name of a run directory begins with once its removal has begun: it is no run any more.
+pub const PRUNED: &str = ".pruned-";
 /// A larger file is none of a run's: plan and scenario have a megabyte each at most.
 const BYTES_MAX: u64 = 32 << 20;
 
@@ -73,7 +75,8 @@ fn gather(folder: &Path, read_one: impl Fn(&Path) -> Option<StoredRun> + Sync) -
     for entry in entries {
         let entry = entry?;
         // A link could lead anywhere, also back here.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        let pruned = entry.file_name().as_encoded_bytes().starts_with(PRUNED.as_bytes());
+        if !pruned && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             directories.push(entry.path());
         }
     }

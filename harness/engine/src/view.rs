@@ -268,7 +268,7 @@ fn story(event: &Event) -> Option<String> {
             let word = match outcome {
                 CheckOutcome::Passed => "passed",
                 CheckOutcome::Failed => "FAILED",
-                CheckOutcome::NotRun => "did not run",
+                CheckOutcome::NotRun => "tells nothing",
             };
             format!("check    {name} {word}: {detail}")
         }

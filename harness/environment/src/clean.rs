@@ -1,12 +1,14 @@
 //! `clean`: ends and removes what dead runs left, where even their supervisor could not; and releases kept runs.
 //!
 //! A run is dead when the lock on its lease is free. Nothing is killed by its pid alone, and nothing is removed that a
-//! journal in a runtime directory of ours does not name.
+//! journal in a runtime directory of ours does not name. Root cleans up after others too, acting as each of them: no
+//! journal of theirs leads it to anything that they could not touch themselves.
 
 use crate::journal::Remains;
 use crate::process::{self, Identity, Status};
 use crate::runtime::{self, Found, JOURNAL, RELEASE};
 use crate::supervise::sweep;
+use crate::user;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,6 +24,17 @@ pub enum Filter {
     /// The run of this runtime directory or its name (`fd-...`), or of this directory of evidence or its name: cleaned if
     /// dead, released if it is being kept.
     Run(PathBuf),
+}
+
+impl Filter {
+    fn names(&self, runtime: &Path) -> bool {
+        match self {
+            Filter::Dead => true,
+            Filter::Run(run) => {
+                is_named(runtime, run) || runtime::owner(runtime).is_some_and(|owner| is_named(&owner, run))
+            }
+        }
+    }
 }
 
 /// What became of one run.
@@ -47,17 +60,29 @@ pub struct Kept {
 /// Directories with the evidence of runs that live: of drills at work, and of kept ones.
 #[must_use]
 pub fn living() -> Vec<PathBuf> {
-    let live = runtime::find().into_iter().filter_map(|found| match found {
+    let live = runtime::find(&[]).into_iter().filter_map(|found| match found {
         Found::Live(path) => runtime::owner(&path),
         Found::Dead(..) => None,
     });
     live.collect()
 }
 
+/// Whether what a run ran is still there, by what is noted with its evidence: wherever it lies and whosever it is.
+#[must_use]
+pub fn is_left_of(run: &Path) -> bool {
+    runtime::noted(run).is_some()
+}
+
+/// The directories in which runs are looked for that are not named by their path.
+#[must_use]
+pub fn places() -> Vec<PathBuf> {
+    runtime::parents()
+}
+
 /// The runs that are kept until `clean` names them.
 #[must_use]
 pub fn kept() -> Vec<Kept> {
-    let live = runtime::find().into_iter().filter_map(|found| match found {
+    let live = runtime::find(&[]).into_iter().filter_map(|found| match found {
         Found::Live(path) => Some(path),
         Found::Dead(..) => None,
     });
@@ -72,18 +97,48 @@ pub fn kept() -> Vec<Kept> {
 /// Cleans what `filter` names. Takes some seconds, on a busy disk up to a minute and a half for each run; blocks.
 #[must_use]
 pub fn clean(filter: &Filter) -> Vec<Cleaned> {
-    let named = |path: &Path| match filter {
-        Filter::Dead => true,
-        Filter::Run(run) => is_named(path, run) || runtime::owner(path).is_some_and(|owner| is_named(&owner, run)),
+    // One that is named by its path, or by that of its evidence, may lie anywhere.
+    let more: Vec<PathBuf> = match filter {
+        Filter::Dead => Vec::new(),
+        Filter::Run(run) => std::path::absolute(run)
+            .into_iter()
+            .chain(runtime::noted(run))
+            .collect(),
     };
+    let mut cleaned = clean_ours(filter, &more);
+    if rustix::process::geteuid().is_root() {
+        for uid in runtime::strangers(&more) {
+            let theirs = user::acting_as(uid, || clean_ours(filter, &more));
+            cleaned.extend(theirs.unwrap_or_else(|_| out_of_reach(uid, filter, &more)));
+        }
+    }
+    cleaned
+}
+
+/// What dead runs of a user left whom we cannot act as, such as one of another machine's directory: nothing is done.
+fn out_of_reach(uid: u32, filter: &Filter, more: &[PathBuf]) -> Vec<Cleaned> {
+    let dead = runtime::find_of(uid, more).into_iter().filter_map(|found| match found {
+        Found::Dead(path, _) => Some(path),
+        Found::Live(_) => None,
+    });
+    dead.filter(|path| filter.names(path))
+        .map(|runtime| Cleaned {
+            runtime,
+            processes: 0,
+            complete: false,
+        })
+        .collect()
+}
+
+fn clean_ours(filter: &Filter, more: &[PathBuf]) -> Vec<Cleaned> {
     let mut cleaned = Vec::new();
-    for found in runtime::find() {
+    for found in runtime::find(more) {
         match found {
-            Found::Dead(path, lease) if named(&path) => {
+            Found::Dead(path, lease) if filter.names(&path) => {
                 cleaned.push(sweep_runtime(&path));
                 drop(lease);
             }
-            Found::Live(path) if *filter != Filter::Dead && named(&path) => cleaned.extend(release(&path)),
+            Found::Live(path) if *filter != Filter::Dead && filter.names(&path) => cleaned.extend(release(&path)),
             _ => {}
         }
     }
@@ -93,7 +148,11 @@ pub fn clean(filter: &Filter) -> Vec<Cleaned> {
 /// Whether what a person gave is this path, or its last part.
 fn is_named(path: &Path, given: &Path) -> bool {
     let absolute = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
-    path == absolute || path.file_name().is_some_and(|name| name == given.as_os_str())
+    let same = || {
+        path.canonicalize()
+            .is_ok_and(|real| absolute.canonicalize().is_ok_and(|given| given == real))
+    };
+    path == absolute || path.file_name().is_some_and(|name| name == given.as_os_str()) || same()
 }
 
 /// Tells a kept run to end, and waits until it has. None: it is not kept, a drill is at work there.

@@ -1,6 +1,7 @@
 //! What this machine can run, what is missing, and what to do about it.
 
-use crate::postgres::{self, Build, fetch};
+use crate::error::Result;
+use crate::postgres::{self, Build, PostgresChoice, fetch};
 use crate::runtime;
 use crate::user::Account;
 use serde::Serialize;
@@ -49,11 +50,12 @@ fn ok_if(condition: bool, otherwise: Standing) -> Standing {
     if condition { Standing::Ok } else { otherwise }
 }
 
-/// Looks at the machine. Runs go to `output`, whose disk is looked at too. Starts nothing but `postgres --version`.
+/// Looks at the machine. Runs go to `output`, whose disk is looked at too, on the Postgres of `choice`. Starts nothing but
+/// `postgres --version`.
 #[must_use]
-pub fn examine(output: &Path) -> Vec<Examined> {
+pub fn examine(output: &Path, choice: &PostgresChoice) -> Vec<Examined> {
     let builds = postgres::discover::installed();
-    let mut all = vec![servers(&builds), clients(&builds), account()];
+    let mut all = vec![servers(&builds, postgres::at_hand(choice)), clients(&builds), account()];
     all.push(space(
         "free disk for runs",
         nearest(output),
@@ -75,7 +77,8 @@ pub fn examine(output: &Path) -> Vec<Examined> {
     all
 }
 
-fn servers(builds: &[Build]) -> Examined {
+/// `wanted` is the one that drills would run on, or why there is none.
+fn servers(builds: &[Build], wanted: Result<Option<Build>>) -> Examined {
     let mut found: Vec<String> = builds
         .iter()
         .map(|build| format!("{} in {}", build.version, build.directory.display()))
@@ -85,15 +88,17 @@ fn servers(builds: &[Build]) -> Examined {
             found.push(format!("{} fetched before", build.version));
         }
     }
-    let none = found.is_empty();
-    let found = if none {
+    let found = if found.is_empty() {
         "none of 15 to 18".into()
     } else {
         found.join(", ")
     };
     let advice = "one is fetched at the first drill (some 10 MiB from Maven Central); without a network, install it: \
                   apt-get install postgresql";
-    examined("Postgres", ok_if(!none, Standing::Warning), found, advice)
+    match wanted {
+        Ok(build) => examined("Postgres", ok_if(build.is_some(), Standing::Warning), found, advice),
+        Err(error) => examined("Postgres", Standing::Missing, found, &error.to_string()),
+    }
 }
 
 fn clients(builds: &[Build]) -> Examined {
@@ -162,13 +167,13 @@ fn temporary() -> Examined {
     let account = Account::choose().ok().flatten();
     let usable = runtime::parents()
         .into_iter()
-        .find(|parent| crate::user::can_reach(account.as_ref(), parent));
+        .find(|parent| runtime::usable(account.as_ref(), parent));
     match usable {
         Some(parent) => {
             let asked = std::env::var_os("TMPDIR").map(std::path::PathBuf::from);
             let taken = asked.is_none_or(|asked| asked == parent);
-            let advice =
-                "TMPDIR is too long for a socket path (48 bytes) or closed to the services' user: /tmp is used";
+            let advice = "TMPDIR is too long for a socket path (48 bytes), mounted noexec or closed to the services' \
+                          user: /tmp is used";
             let found = space("", &parent, 1024, advice);
             let state = if taken { found.state } else { Standing::Warning };
             let advice = if taken {
@@ -182,7 +187,7 @@ fn temporary() -> Examined {
             "runtime directory",
             Standing::Missing,
             "neither TMPDIR nor /tmp can be used",
-            "set TMPDIR to a short directory that other users may enter",
+            "set TMPDIR to a short directory, not mounted noexec, that other users may enter",
         ),
     }
 }
@@ -270,7 +275,7 @@ mod tests {
 
     #[test]
     fn everything_is_named_once_and_what_is_not_well_has_advice() {
-        let all = examine(Path::new("/tmp/none/here"));
+        let all = examine(Path::new("/tmp/none/here"), &PostgresChoice::default());
         let mut names: Vec<&str> = all.iter().map(|one| one.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -281,5 +286,19 @@ mod tests {
                 .all(|one| (one.state == Standing::Ok) == one.advice.is_empty()),
             "{all:?}"
         );
+    }
+
+    #[test]
+    fn a_postgres_that_may_not_be_fetched_is_missing() {
+        let none = |text: &str| servers(&[], Err(crate::EnvironmentError::Missing(text.into())));
+        let forbidden = none("--offline forbids fetching it");
+        assert_eq!(forbidden.state, Standing::Missing);
+        assert!(forbidden.advice.contains("--offline"), "{forbidden:?}");
+        assert_eq!(servers(&[], Ok(None)).state, Standing::Warning);
+        let absent = PostgresChoice {
+            source: postgres::Source::Directory("/nowhere".into()),
+            ..PostgresChoice::default()
+        };
+        assert_eq!(examine(Path::new("/tmp"), &absent)[0].state, Standing::Missing);
     }
 }

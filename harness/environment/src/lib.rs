@@ -8,6 +8,7 @@ pub mod capability;
 pub mod clean;
 pub mod doctor;
 mod error;
+pub mod ground;
 mod journal;
 pub mod local;
 pub mod postgres;
@@ -23,7 +24,8 @@ mod user;
 
 pub use capabilities::Capability;
 pub use capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, Shape, State};
-pub use error::EnvironmentError;
+pub use error::{EnvironmentError, is_lack_of_room};
+pub use ground::Ground;
 pub use local::{Application, Local, LocalOptions, Postgres, PostgresOptions, Progress, Removal, Store};
 pub use postgres::connection::{Connection, answered, said};
 pub use postgres::{Build, Origin, PostgresChoice, Source};

@@ -2,6 +2,7 @@
 
 mod command;
 mod files;
+mod logs;
 mod loss;
 mod program;
 mod server;
@@ -12,17 +13,19 @@ pub use program::{Application, Store};
 pub use server::{Postgres, PostgresOptions};
 
 use crate::error::{EnvironmentError, Result};
+use crate::ground::Ground;
 use crate::postgres::{Build, PostgresChoice};
-use crate::runtime::{JOURNAL, OWNER, Runtime};
+use crate::runtime::{self, JOURNAL, Runtime};
 use crate::secret::Secret;
 use crate::supervisor::Supervisor;
 use crate::user::{Account, can_reach};
+use rustix::fs::{AtFlags, CWD};
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::{Read, Seek};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The scenario's own tools, in the runtime directory.
 const TOOLS: &str = "tools";
@@ -43,7 +46,8 @@ pub struct LocalOptions {
     pub postgres: PostgresChoice,
     /// Whether all stays up when the harness ends, until `clean` releases it.
     pub keep: bool,
-    /// Where the services' logs go, such as the run's `logs/`; in the runtime directory, and removed with it, if none.
+    /// Where the services' logs go, such as the run's `logs/`; in the runtime directory, and removed with it, if none. Of
+    /// what is kept, copies go there when the environment is closed: its services write on.
     pub logs: Option<PathBuf>,
     /// Told what takes long.
     pub progress: Option<Progress>,
@@ -91,6 +95,10 @@ pub(crate) struct Site {
 pub struct Local {
     site: Arc<Site>,
     keep: bool,
+    /// Where copies of a kept run's logs go.
+    copies: Option<PathBuf>,
+    /// The directory with the run's evidence.
+    run: OnceLock<PathBuf>,
 }
 
 impl Local {
@@ -102,7 +110,7 @@ impl Local {
         let account = Account::choose()?;
         let build = crate::postgres::choose(&options.postgres, options.progress.as_ref()).await?;
         let path = Runtime::choose(account.as_ref())?;
-        let mut log = supervise_log(options.logs.as_deref())?;
+        let mut log = logs::of_supervisor(options.logs.as_deref())?;
         let supervisor = Supervisor::start(
             &options.binary,
             &path.join(JOURNAL),
@@ -154,6 +162,8 @@ impl Local {
         Ok(Self {
             site: Arc::new(site),
             keep: options.keep,
+            copies: options.logs.filter(|_| options.keep),
+            run: OnceLock::new(),
         })
     }
 
@@ -215,21 +225,29 @@ impl Local {
         self.site.account.as_ref()
     }
 
-    /// Where the services' logs are.
+    /// What the run stands on, to be watched while it lasts.
+    #[must_use]
+    pub fn ground(&self) -> Ground {
+        Ground::new(&self.site.runtime.path, &self.site.logs, self.site.supervisor.gone())
+    }
+
+    /// Where the services' logs are being written.
     #[must_use]
     pub fn logs(&self) -> &Path {
         &self.site.logs
     }
 
-    /// Notes which directory holds the evidence of this run, so that `clean` knows the run by that name too, and nobody
-    /// removes it while the run lives.
+    /// Notes which directory holds the evidence of this run, so that `clean` knows the run by that name too, wherever its
+    /// runtime directory lies, and nobody removes it while the run lives.
     ///
     /// # Errors
-    /// The note cannot be written.
-    pub fn belongs_to(&self, run: &Path) -> Result<()> {
-        let path = self.site.runtime.path.join(OWNER);
+    /// The note cannot be written, or the supervisor is gone.
+    pub async fn belongs_to(&self, run: &Path) -> Result<()> {
         let run = std::path::absolute(run).unwrap_or_else(|_| run.to_path_buf());
-        fs::write(&path, run.as_os_str().as_encoded_bytes()).map_err(EnvironmentError::path("write", &path))
+        runtime::note(&self.site.runtime.path, &run).map_err(EnvironmentError::path("write a note into", &run))?;
+        self.site.supervisor.guard(&run).await?;
+        let _ = self.run.set(run);
+        Ok(())
     }
 
     /// Has `directory`, outside the runtime directory, removed with the run, whatever happens.
@@ -283,22 +301,35 @@ impl Local {
         Ok(vault)
     }
 
-    /// Ends every process of the run and removes what they used. Where the run is kept, it only lets go.
+    /// Ends every process of the run and removes what they used. Where the run is kept, it only lets go, and leaves copies
+    /// of the logs.
     ///
     /// # Errors
-    /// Something could not be ended or removed; the text says what to do.
+    /// Something could not be ended, removed or copied; the text says what to do.
     pub async fn close(self) -> Result<()> {
         if self.keep {
             // Supervise holds on by itself once the pipe ends, which it does with the last service object.
-            return Ok(());
+            return match &self.copies {
+                Some(copies) => logs::leave_copies(&self.site.logs, copies)
+                    .map_err(EnvironmentError::path("copy the services' logs to", copies)),
+                None => Ok(()),
+            };
         }
         let path = self.site.runtime.path.clone();
+        self.end(&path).await?;
+        if let Some(run) = self.run.get() {
+            runtime::strike_note(run);
+        }
+        Ok(())
+    }
+
+    async fn end(&self, path: &Path) -> Result<()> {
         if self.site.supervisor.end().await && !path.exists() {
             return Ok(());
         }
         // The supervisor was killed, or left something: do its work here. Its lease is ours to ignore.
         let swept = tokio::task::spawn_blocking({
-            let path = path.clone();
+            let path = path.to_path_buf();
             move || crate::clean::sweep_runtime(&path)
         });
         match swept.await {
@@ -355,23 +386,6 @@ fn make_open(path: &Path) -> Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o755)).map_err(EnvironmentError::path("open up", path))
 }
 
-/// Where the supervisor complains: with the logs, or where there are none in a file without a name. The runtime directory
-/// is not there yet.
-fn supervise_log(logs: Option<&Path>) -> Result<File> {
-    let Some(logs) = logs else {
-        return tempfile::tempfile().map_err(EnvironmentError::io("cannot make a log for the supervisor"));
-    };
-    fs::create_dir_all(logs).map_err(EnvironmentError::path("make", logs))?;
-    let log = logs.join("supervise.log");
-    OpenOptions::new()
-        .create(true)
-        .read(true)
-        .append(true)
-        .mode(0o600)
-        .open(&log)
-        .map_err(EnvironmentError::path("open", &log))
-}
-
 /// Puts into a new runtime directory what services need there: the binary, a Postgres they can reach, a place for logs.
 fn furnish(
     runtime: &Path,
@@ -391,12 +405,14 @@ fn furnish(
     let bin = directory("bin", 0o711)?;
     fs::set_permissions(&bin, Permissions::from_mode(0o711)).map_err(EnvironmentError::path("open up", &bin))?;
     let binary = bin.join("firedrill");
-    // A link costs nothing, but works only within one file system and keeps the mode of the original.
+    // A link costs nothing, but works only within one file system and keeps the mode of the original. It is made to the
+    // file, since the program may be named by a symbolic link.
     let executable = options
         .binary
         .metadata()
         .is_ok_and(|metadata| metadata.permissions().mode() & 0o005 == 0o005);
-    if !executable || fs::hard_link(&options.binary, &binary).is_err() {
+    let link = || rustix::fs::linkat(CWD, &options.binary, CWD, &binary, AtFlags::SYMLINK_FOLLOW);
+    if !executable || link().is_err() {
         fs::copy(&options.binary, &binary).map_err(EnvironmentError::path("copy this program to", &binary))?;
         fs::set_permissions(&binary, Permissions::from_mode(0o755))
             .map_err(EnvironmentError::path("make executable", &binary))?;
@@ -406,7 +422,7 @@ fn furnish(
     } else {
         build.copied_to(&runtime.join("postgres-build"))?
     };
-    let logs = match &options.logs {
+    let logs = match options.logs.as_ref().filter(|_| !options.keep) {
         Some(logs) => logs.canonicalize().map_err(EnvironmentError::path("find", logs))?,
         None => directory("logs", 0o700)?,
     };

@@ -47,6 +47,17 @@ pub struct PostgresChoice {
 /// # Errors
 /// There is none; the text says what to install or which option to change.
 pub async fn choose(choice: &PostgresChoice, progress: Option<&Progress>) -> Result<Build> {
+    match at_hand(choice)? {
+        Some(build) => Ok(build),
+        None => fetch::fetch(choice.major.unwrap_or(MAJOR_DEFAULT), progress).await,
+    }
+}
+
+/// The build that `choice` asks for where it is on this machine; `None` where it would be fetched.
+///
+/// # Errors
+/// There is none, and it may not be fetched; the text says what to install or which option to change.
+pub fn at_hand(choice: &PostgresChoice) -> Result<Option<Build>> {
     if let Some(major) = choice.major.filter(|major| !MAJORS.contains(major)) {
         return Err(EnvironmentError::Invalid(format!(
             "Postgres {major}: expected one of 15, 16, 17 and 18"
@@ -61,15 +72,17 @@ pub async fn choose(choice: &PostgresChoice, progress: Option<&Progress>) -> Res
                     directory.display(),
                     build.version
                 ))),
-                None => Ok(build),
+                None => Ok(Some(build)),
             }
         }
-        Source::System => found(choice.major)?.ok_or_else(|| missing(choice.major, "was not found on this machine")),
+        Source::System => found(choice.major)?
+            .ok_or_else(|| missing(choice.major, "was not found on this machine"))
+            .map(Some),
         Source::Auto => match found(choice.major)? {
-            Some(build) => Ok(build),
-            None => fetched(choice, progress).await,
+            Some(build) => Ok(Some(build)),
+            None => cached(choice),
         },
-        Source::Fetch => fetched(choice, progress).await,
+        Source::Fetch => cached(choice),
     }
 }
 
@@ -80,18 +93,15 @@ fn found(major: Option<u32>) -> Result<Option<Build>> {
     builds.max_by_key(|build| build.major).map(Build::digested).transpose()
 }
 
-async fn fetched(choice: &PostgresChoice, progress: Option<&Progress>) -> Result<Build> {
+fn cached(choice: &PostgresChoice) -> Result<Option<Build>> {
     let major = choice.major.unwrap_or(MAJOR_DEFAULT);
-    if let Some(build) = fetch::cached(major)? {
-        return Ok(build);
-    }
-    if choice.offline {
-        return Err(missing(
+    match fetch::cached(major)? {
+        None if choice.offline => Err(missing(
             Some(major),
             "is neither on this machine nor in the cache, and --offline forbids fetching it",
-        ));
+        )),
+        cached => Ok(cached),
     }
-    fetch::fetch(major, progress).await
 }
 
 fn missing(major: Option<u32>, why: &str) -> EnvironmentError {

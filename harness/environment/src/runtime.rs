@@ -3,9 +3,10 @@
 
 use crate::error::{EnvironmentError, Result};
 use crate::user::{Account, can_reach};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, OFlags, StatVfsMountFlags, flock};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,10 @@ const PARENT_BYTES_MAX: usize = 48;
 pub(crate) const LEASE: &str = "lease";
 pub(crate) const JOURNAL: &str = "journal";
 /// Holds the path of the directory with the run's evidence.
-pub(crate) const OWNER: &str = "run";
+const OWNER: &str = "run";
+/// In that directory: holds the path of the runtime directory, for as long as anything may be left there.
+const NOTE: &str = "runtime";
+const PATH_BYTES_MAX: u64 = 4096;
 /// A file of this name tells a kept run to end.
 pub(crate) const RELEASE: &str = "release";
 
@@ -32,10 +36,10 @@ impl Runtime {
     /// Where a new one may be made that `account` can reach. Nothing is made yet: the supervisor does that, so that
     /// no directory is ever without someone to remove it.
     pub(crate) fn choose(account: Option<&Account>) -> Result<PathBuf> {
-        let parent = parents().into_iter().find(|parent| can_reach(account, parent)).ok_or_else(|| {
+        let parent = parents().into_iter().find(|parent| usable(account, parent)).ok_or_else(|| {
             EnvironmentError::Missing(
-                "no directory for the run's sockets: TMPDIR and /tmp are missing, longer than 48 bytes, or closed to the \
-                 user that services run as; set TMPDIR to a short directory that others may enter"
+                "no directory for the run's sockets: TMPDIR and /tmp are missing, longer than 48 bytes, mounted noexec, or \
+                 closed to the user that services run as; set TMPDIR to a short directory that others may enter"
                     .into(),
             )
         })?;
@@ -82,6 +86,19 @@ impl Runtime {
     }
 }
 
+/// Whether a run's services can live below `parent`: their user passes through, and the programs put there can be run.
+pub(crate) fn usable(account: Option<&Account>, parent: &Path) -> bool {
+    can_reach(account, parent) && runs_programs(parent)
+}
+
+fn runs_programs(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|system| may_execute(system.f_flag))
+}
+
+fn may_execute(mount: StatVfsMountFlags) -> bool {
+    !mount.contains(StatVfsMountFlags::NOEXEC)
+}
+
 /// Where runtime directories may lie, the preferred first.
 pub(crate) fn parents() -> Vec<PathBuf> {
     let mut parents: Vec<PathBuf> = std::env::var_os("TMPDIR").map(PathBuf::from).into_iter().collect();
@@ -93,8 +110,39 @@ pub(crate) fn parents() -> Vec<PathBuf> {
 
 /// The directory with the evidence of the run that a runtime directory belongs to, where it was noted.
 pub(crate) fn owner(runtime: &Path) -> Option<PathBuf> {
-    let bytes = fs::read(runtime.join(OWNER)).ok()?;
+    path_in(&runtime.join(OWNER))
+}
+
+/// Writes down in a runtime directory and in the directory of the run's evidence that they belong together.
+pub(crate) fn note(runtime: &Path, run: &Path) -> io::Result<()> {
+    fs::write(runtime.join(OWNER), run.as_os_str().as_encoded_bytes())?;
+    fs::write(run.join(NOTE), runtime.as_os_str().as_encoded_bytes())
+}
+
+/// Removes the note from the directory of a run's evidence, since nothing is left of what it ran.
+pub(crate) fn strike_note(run: &Path) {
+    let _ = fs::remove_file(run.join(NOTE));
+}
+
+/// The runtime directory that is noted with a run's evidence, if it is still there and names that run.
+pub(crate) fn noted(run: &Path) -> Option<PathBuf> {
+    let runtime = path_in(&run.join(NOTE)).filter(|path| path.is_absolute())?;
+    let same = owner(&runtime)?.canonicalize().ok()? == run.canonicalize().ok()?;
+    same.then_some(runtime)
+}
+
+/// The path that a file holds. What lies there may be anyone's: links and pipes are not opened.
+fn path_in(file: &Path) -> Option<PathBuf> {
+    let mut bytes = Vec::new();
+    let file = open_plain(file)?;
+    file.take(PATH_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     String::from_utf8(bytes).ok().map(PathBuf::from)
+}
+
+fn open_plain(path: &Path) -> Option<File> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    file.metadata().ok()?.is_file().then_some(file)
 }
 
 /// A runtime directory found on the machine.
@@ -106,33 +154,55 @@ pub(crate) enum Found {
     Dead(PathBuf, File),
 }
 
-/// Every runtime directory of ours: right name, right owner, a lease within. All else is left alone.
-pub(crate) fn find() -> Vec<Found> {
-    parents().iter().flat_map(|parent| find_in(parent)).collect()
+/// Every runtime directory of ours in the places where they may lie, and those of `more` that are one: right name, right
+/// owner, a lease within. All else is left alone.
+pub(crate) fn find(more: &[PathBuf]) -> Vec<Found> {
+    find_of(rustix::process::geteuid().as_raw(), more)
 }
 
-fn find_in(parent: &Path) -> Vec<Found> {
+/// The same of another user.
+pub(crate) fn find_of(user: u32, more: &[PathBuf]) -> Vec<Found> {
+    let of_user = candidates(more).into_iter().filter(|(_, owner)| *owner == user);
+    of_user.filter_map(|(path, _)| look(path, user)).collect()
+}
+
+/// Users other than us who have a runtime directory there.
+pub(crate) fn strangers(more: &[PathBuf]) -> BTreeSet<u32> {
     let us = rustix::process::geteuid().as_raw();
-    let Ok(entries) = fs::read_dir(parent) else {
-        return Vec::new();
+    let owners = candidates(more).into_iter().map(|(_, owner)| owner);
+    owners.filter(|owner| *owner != us).collect()
+}
+
+/// Directories that have the name of a runtime directory, each once, with their owners.
+fn candidates(more: &[PathBuf]) -> BTreeMap<PathBuf, u32> {
+    let entries = parents()
+        .into_iter()
+        .filter_map(|parent| fs::read_dir(parent).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()));
+    let named = |path: &PathBuf| {
+        let random = path.file_name().and_then(|name| name.to_str()?.strip_prefix(PREFIX));
+        random.is_some_and(|random| random.len() == RANDOM_CHARACTERS)
+    };
+    let owned = |path: PathBuf| {
+        let metadata = path.symlink_metadata().ok().filter(fs::Metadata::is_dir)?;
+        // A directory that is found by two names would seem to be in use the second time.
+        let place = path.parent()?.canonicalize().ok()?.join(path.file_name()?);
+        Some((place, metadata.uid()))
     };
     entries
-        .flatten()
-        .filter_map(|entry| {
-            let name = entry.file_name();
-            let random = name.to_str()?.strip_prefix(PREFIX)?;
-            let metadata = entry.path().symlink_metadata().ok()?;
-            (random.len() == RANDOM_CHARACTERS && metadata.is_dir() && metadata.uid() == us).then_some(())?;
-            let lease = entry.path().join(LEASE);
-            let metadata = lease.symlink_metadata().ok()?;
-            (metadata.is_file() && metadata.uid() == us).then_some(())?;
-            let file = File::open(&lease).ok()?;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => Some(Found::Dead(entry.path(), file)),
-                Err(_) => Some(Found::Live(entry.path())),
-            }
-        })
+        .chain(more.iter().cloned())
+        .filter(named)
+        .filter_map(owned)
         .collect()
+}
+
+fn look(path: PathBuf, owner: u32) -> Option<Found> {
+    let file = open_plain(&path.join(LEASE))?;
+    (file.metadata().ok()?.uid() == owner).then_some(())?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Some(Found::Dead(path, file)),
+        Err(_) => Some(Found::Live(path)),
+    }
 }
 
 #[cfg(test)]
@@ -147,7 +217,7 @@ mod tests {
         };
         let runtime = Runtime::create(&Runtime::choose(None).unwrap()).unwrap();
         let path = runtime.path.clone();
-        let look = || find().iter().find_map(|found| ours(found, &path));
+        let look = || find(&[]).iter().find_map(|found| ours(found, &path));
         assert_eq!(look(), Some(true));
         let second = Runtime::share(&path).unwrap();
         assert!(Runtime::create(&path).is_err());
@@ -157,5 +227,45 @@ mod tests {
         assert_eq!(look(), Some(false));
         fs::remove_dir_all(&path).unwrap();
         assert_eq!(look(), None);
+    }
+
+    #[test]
+    fn what_is_mounted_noexec_holds_no_run() {
+        assert!(may_execute(StatVfsMountFlags::NOSUID | StatVfsMountFlags::NODEV));
+        assert!(!may_execute(StatVfsMountFlags::NOSUID | StatVfsMountFlags::NOEXEC));
+        let program = std::env::current_exe().unwrap();
+        assert!(usable(None, program.parent().unwrap()));
+    }
+
+    #[test]
+    fn a_run_leads_to_its_runtime_directory_wherever_that_lies_and_to_no_other() {
+        let (elsewhere, runs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let runtime = Runtime::create(&elsewhere.path().join("fd-0123abcd")).unwrap();
+        let [run, copy] = ["run", "copy"].map(|name| runs.path().join(name));
+        fs::create_dir(&run).unwrap();
+        assert_eq!(noted(&run), None);
+        note(&runtime.path, &run).unwrap();
+        let found = noted(&run).unwrap();
+        assert_eq!(found, runtime.path);
+        let of_it = |one: &Found| matches!(one, Found::Live(path) if path.ends_with("fd-0123abcd"));
+        assert!(!find(&[]).iter().any(of_it));
+        // By two names, but once.
+        let more = [found.clone(), elsewhere.path().join(".").join("fd-0123abcd")];
+        assert_eq!(find(&more).iter().filter(|one| of_it(one)).count(), 1);
+        // A copy of the evidence has no claim on what the run itself left.
+        fs::create_dir(&copy).unwrap();
+        fs::copy(run.join(NOTE), copy.join(NOTE)).unwrap();
+        assert_eq!(noted(&copy), None);
+        // What has the name, but is none.
+        fs::create_dir(elsewhere.path().join("fd-00000000")).unwrap();
+        assert!(
+            look(
+                elsewhere.path().join("fd-00000000"),
+                rustix::process::geteuid().as_raw()
+            )
+            .is_none()
+        );
+        strike_note(&run);
+        assert_eq!(noted(&run), None);
     }
 }

@@ -285,6 +285,7 @@ async fn converse(
         return;
     };
     let answer = service_fn(move |request: hyper::Request<Incoming>| {
+        let asked = format!("{} {}", request.method(), request.uri().path());
         let answering = Service::call(&service, request);
         let root = Arc::clone(&root);
         async move {
@@ -297,6 +298,9 @@ async fn converse(
                     response
                 }
             };
+            if response.status().is_server_error() {
+                complain(format_args!("s3: {asked}: {}; {}", response.status(), free_room(&root)));
+            }
             // Read after the answer was made: it must not claim a life that began, or ended, meanwhile.
             let incarnation = Incarnation::read(&root).map_or_else(|| "none".to_owned(), |life| life.to_string());
             if let Ok(value) = HeaderValue::from_str(&incarnation) {
@@ -316,6 +320,19 @@ async fn converse(
         _ = ending.wait_for(|ending| *ending) => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
+}
+
+/// What is free where the store lies: the answer to a client does not tell why a write failed.
+fn free_room(root: &Path) -> String {
+    match rustix::fs::statvfs(root) {
+        Ok(system) => format!(
+            "{} KiB and {} inodes are free at {}",
+            system.f_bavail.saturating_mul(system.f_frsize) / 1024,
+            system.f_favail,
+            root.display()
+        ),
+        Err(error) => format!("{}: {error}", root.display()),
+    }
 }
 
 /// Writes a file in one step: it is there whole or not at all.
@@ -348,6 +365,17 @@ mod tests {
         };
         assert!(!format!("{config:?}").contains("hunter2"));
         assert!(matches!(serve(config).await, Err(S3Error::NotLoopback(_))));
+    }
+
+    #[test]
+    fn a_failed_request_is_logged_with_the_room_that_is_left() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = free_room(directory.path());
+        assert!(
+            text.contains("KiB and") && text.contains("inodes are free at"),
+            "{text}"
+        );
+        assert!(free_room(&directory.path().join("gone")).contains("No such file"));
     }
 
     #[test]

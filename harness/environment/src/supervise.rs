@@ -7,15 +7,17 @@
 
 mod removal;
 pub(crate) mod sweep;
+mod unstarted;
 pub(crate) mod wire;
 
 use crate::journal::{Entry, Journal};
 use crate::process::{self, Identity, Status};
 use crate::runtime::{RELEASE, Runtime};
 use crate::shared_memory;
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Signal, WaitOptions, getpid, set_child_subreaper, setsid, wait};
 use std::collections::{HashMap, HashSet};
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -32,6 +34,8 @@ use wire::{Answer, Message, Order, Request, Spawn};
 const TICK: Duration = Duration::from_millis(10);
 /// How often shared memory is looked for. What a drill does on purpose is looked for just before, too.
 const OBSERVE_EVERY: Duration = Duration::from_millis(500);
+/// How often the lock on the run's directory is tried for.
+const GUARD_TRIES: u32 = 50;
 /// Longest request.
 const REQUEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -63,6 +67,8 @@ struct Supervise {
     journal: Journal,
     requests: Receiver<Request>,
     children: HashMap<i32, Identity>,
+    /// Locked as long as it is open.
+    guarded: Option<File>,
 }
 
 impl Supervise {
@@ -104,6 +110,7 @@ impl Supervise {
                 journal,
                 requests,
                 children: HashMap::new(),
+                guarded: None,
             }),
             Err(error) => {
                 let _ = std::fs::remove_dir_all(place);
@@ -149,6 +156,10 @@ impl Supervise {
                 "{} is not a directory that a run may own",
                 path.display()
             ))),
+            Order::Guard(run) => guard(&run).map(|held| {
+                self.guarded = Some(held);
+                Answer::Done
+            }),
             Order::Hold => self.journal.write(Entry::Hold).map(|()| Answer::Done),
         };
         tell(&Message::Reply {
@@ -179,16 +190,9 @@ impl Supervise {
         if let Some((uid, gid)) = spawn.user {
             command.uid(uid).gid(gid);
         }
-        let child = command.spawn().map_err(|error| {
-            io::Error::new(
-                error.kind(),
-                format!(
-                    "cannot start {} in {}: {error}",
-                    program.display(),
-                    spawn.directory.display()
-                ),
-            )
-        })?;
+        let child = command
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), unstarted::told(&program, &spawn.directory, &error)))?;
         // It is ours and uncollected, so the pid is still its own, dead or alive.
         let identity =
             Identity::of(child.id().cast_signed()).ok_or_else(|| io::Error::other("/proc is not readable"))?;
@@ -266,8 +270,23 @@ impl Supervise {
             return false;
         }
         sweep::remove_shared_memory(&remains);
+        // Before the last that is waited for is gone: who waited may remove the evidence next.
+        drop(self.guarded);
         sweep::remove_directories(&remains, &self.runtime.path)
     }
+}
+
+/// Shares the lock on the directory of a run's evidence. Where the file system knows no locks nobody removes it either.
+fn guard(run: &Path) -> io::Result<File> {
+    let directory = File::open(run)?;
+    // Who only looks whether it is in use holds it for an instant.
+    for _ in 0..GUARD_TRIES {
+        match flock(&directory, FlockOperation::NonBlockingLockShared) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(TICK),
+            _ => break,
+        }
+    }
+    Ok(directory)
 }
 
 fn is_postgres(pid: i32) -> bool {

@@ -69,7 +69,7 @@ struct Desk {
     next: u64,
     waiting: HashMap<u64, oneshot::Sender<Result<Reply, String>>>,
     exits: HashMap<Identity, watch::Sender<Option<Exit>>>,
-    gone: bool,
+    gone: watch::Sender<bool>,
 }
 
 /// A running supervisor.
@@ -88,6 +88,7 @@ impl Supervisor {
     /// Starts `binary supervise`, which makes the directory of `journal`; what it has to complain goes to `log`.
     pub(crate) fn start(binary: &Path, journal: &Path, log: File) -> Result<Self> {
         let mut child = Command::new(binary)
+            .arg0("firedrill")
             .arg("supervise")
             .arg("--journal")
             .arg(journal)
@@ -131,8 +132,18 @@ impl Supervisor {
         self.order(Order::Register(directory.to_path_buf())).await.map(|_| ())
     }
 
+    /// Has the supervisor hold the lock on the directory of the run's evidence, also once the harness is gone.
+    pub(crate) async fn guard(&self, run: &Path) -> Result<()> {
+        self.order(Order::Guard(run.to_path_buf())).await.map(|_| ())
+    }
+
     pub(crate) async fn hold(&self) -> Result<()> {
         self.order(Order::Hold).await.map(|_| ())
+    }
+
+    /// Becomes true when the supervisor is gone.
+    pub(crate) fn gone(&self) -> watch::Receiver<bool> {
+        lock(&self.desk).gone.subscribe()
     }
 
     /// The supervisor's process.
@@ -151,7 +162,7 @@ impl Supervisor {
         let (send, receive) = oneshot::channel();
         let id = {
             let mut desk = lock(&self.desk);
-            if desk.gone {
+            if *desk.gone.borrow() {
                 return Err(EnvironmentError::Supervisor("is gone; the run cannot go on".into()));
             }
             desk.next += 1;
@@ -170,18 +181,17 @@ impl Supervisor {
             input
                 .write_all(&line)
                 .await
-                .map_err(EnvironmentError::io("cannot write to the supervisor"))?;
+                .map_err(|error| EnvironmentError::Supervisor(format!("cannot be written to: {error}")))?;
         }
         match tokio::time::timeout(ANSWER_DEADLINE, receive).await {
             Ok(Ok(Ok(reply))) => Ok(reply),
-            Ok(Ok(Err(text))) => Err(EnvironmentError::Supervisor(format!("refused: {text}"))),
+            Ok(Ok(Err(text))) => Err(EnvironmentError::Refused(text)),
             Ok(Err(_)) => Err(EnvironmentError::Supervisor("is gone; the run cannot go on".into())),
             Err(_) => {
                 lock(&self.desk).waiting.remove(&id);
-                Err(EnvironmentError::Deadline {
-                    what: "the supervisor's answer".into(),
-                    deadline: ANSWER_DEADLINE,
-                })
+                Err(EnvironmentError::Supervisor(format!(
+                    "did not answer within {ANSWER_DEADLINE:?}"
+                )))
             }
         }
     }
@@ -215,7 +225,7 @@ async fn listen(output: ChildStdout, desk: Arc<Mutex<Desk>>) {
         }
     }
     let mut desk = lock(&desk);
-    desk.gone = true;
+    desk.gone.send_replace(true);
     desk.waiting.clear();
     desk.exits.clear();
 }

@@ -1,6 +1,10 @@
-//! The unprivileged user that services run as when the harness runs as root: Postgres refuses to run as root.
+//! Who we are not: the unprivileged user that services run as when the harness runs as root, since Postgres refuses to
+//! run as root, and the users after whom root cleans up.
 
 use crate::error::{EnvironmentError, Result};
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use std::io;
 use std::path::Path;
 
 /// A user of the machine.
@@ -58,16 +62,42 @@ impl Account {
 }
 
 fn find(passwd: &str, name: &str) -> Option<Account> {
-    passwd.lines().find_map(|line| {
+    accounts(passwd).find(|account| account.name == name)
+}
+
+/// The users of a passwd file, root not among them.
+fn accounts(passwd: &str) -> impl Iterator<Item = Account> {
+    passwd.lines().filter_map(|line| {
         let mut fields = line.split(':');
-        (fields.next()? == name).then_some(())?;
+        let name = fields.next()?.to_owned();
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
-        (uid != 0).then(|| Account {
-            name: name.into(),
-            uid,
-            gid,
-        })
+        (uid != 0).then_some(Account { name, uid, gid })
+    })
+}
+
+/// Does `work` as the user of that number, in a thread of its own: the kernel itself then sees to it that nothing
+/// beyond that user's reach is touched. Only root can.
+///
+/// # Errors
+/// We are not root, the user is, it is in no passwd file, or the kernel refuses.
+pub(crate) fn acting_as<T: Send>(uid: u32, work: impl FnOnce() -> T + Send) -> io::Result<T> {
+    let passwd = std::fs::read_to_string("/etc/passwd")?;
+    let account = accounts(&passwd)
+        .find(|account| account.uid == uid)
+        .ok_or_else(|| io::Error::other(format!("user {uid} is not in /etc/passwd")))?;
+    if !rustix::process::geteuid().is_root() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let become_user = || -> io::Result<()> {
+        let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
+        set_thread_groups(&[gid])?;
+        set_thread_res_gid(gid, gid, gid)?;
+        Ok(set_thread_res_uid(uid, uid, uid)?)
+    };
+    std::thread::scope(|scope| {
+        let done = scope.spawn(|| become_user().map(|()| work()));
+        done.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -120,5 +150,23 @@ mod tests {
         assert_eq!(find(passwd, "evil"), None);
         assert_eq!(find(passwd, "postgres"), None);
         assert!(can_reach(Some(&nobody), Path::new("/usr/bin")));
+    }
+
+    #[test]
+    fn who_acts_as_another_user_has_that_users_reach_and_stays_who_it_is() {
+        let who = || rustix::process::geteuid().as_raw();
+        let us = who();
+        assert!(acting_as(0, who).is_err(), "never root");
+        let Ok(Some(other)) = Account::choose() else {
+            assert!(acting_as(us + 1, who).is_err(), "only root can");
+            return;
+        };
+        let place = tempfile::tempdir().unwrap();
+        let touch = || std::fs::write(place.path().join("file"), b"").is_ok();
+        match acting_as(other.uid, || (who(), touch())) {
+            Ok(seen) => assert_eq!(seen, (other.uid, false)),
+            Err(error) => println!("SKIPPED: cannot be {}: {error}", other.name),
+        }
+        assert_eq!((who(), touch()), (us, true));
     }
 }

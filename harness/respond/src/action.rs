@@ -25,6 +25,9 @@ use tokio::time::Instant;
 use crate::application::ApplicationError;
 use crate::team::Team;
 
+/// The SQLSTATE of a server that has no room.
+const DISK_FULL: &str = "53100";
+
 /// Why a step did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
@@ -129,6 +132,22 @@ pub enum ActionError {
     /// A figure of the scenario does not fit.
     #[error("{0}")]
     Figure(String),
+}
+
+impl ActionError {
+    /// Whether the harness itself lacks what the step needed of it. The disk of an environment on this machine is the
+    /// harness's own, for whomever a file was to be written there.
+    pub(crate) fn is_lack(&self) -> bool {
+        match self {
+            ActionError::Environment(error) => error.is_lack(),
+            ActionError::Backup(firedrill_backup::Error::Io { source, .. }) => {
+                firedrill_environment::is_lack_of_room(source)
+            }
+            ActionError::Backup(error) => error.sql_state() == Some(DISK_FULL),
+            ActionError::Own(error) => error.lack,
+            _ => false,
+        }
+    }
 }
 
 /// What a step is waiting for, told in its detail when its deadline passes first.

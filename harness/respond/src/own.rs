@@ -24,6 +24,7 @@ use crate::alert::Alerts;
 use crate::database::DatabaseHost;
 
 pub use facts::{CommandSite, StoreAccess, Surroundings};
+pub use log::log_file;
 pub use reply::{DeclaredPoint, Reply};
 
 use redaction::Redaction;
@@ -112,6 +113,8 @@ pub struct OwnError {
     pub cannot_run: bool,
     /// It was killed at its deadline.
     pub late: bool,
+    /// The harness itself lacked what it is started with.
+    pub lack: bool,
 }
 
 fn said(tail: &str) -> String {
@@ -204,6 +207,7 @@ impl OwnCommands {
             tail: ended.tail.clone(),
             cannot_run: ended.code == Some(CANNOT_RUN) && !ended.late,
             late: ended.late,
+            lack: false,
         };
         match (ended.late, ended.code) {
             (true, _) => Err(failed(format!(
@@ -230,6 +234,7 @@ impl OwnCommands {
             tail: String::new(),
             cannot_run: false,
             late: false,
+            lack: error.is_lack(),
         };
         let site = self.site(task.on).map_err(unstarted)?;
         let variables = self.tell(site, task).await.map_err(unstarted)?;

@@ -70,6 +70,17 @@ pub struct StepOutcome {
     pub edge: StepEdge,
     /// What it said.
     pub detail: String,
+    /// It failed for what the harness itself lacks (its supervisor, room on its disk, a sound program), which no procedure
+    /// answers for.
+    pub lack: bool,
+}
+
+impl ProcedureOutcome {
+    /// The first step that failed for what the harness itself lacks.
+    #[must_use]
+    pub fn lack(&self) -> Option<&StepOutcome> {
+        self.steps.iter().find(|step| step.lack)
+    }
 }
 
 impl Runbook {
@@ -160,7 +171,7 @@ impl Runbook {
                 async move {
                     action::perform(&team, &action, &waiting)
                         .await
-                        .map_err(|error| error.to_string())
+                        .map_err(run::Broken::from)
                 }
             },
         )

@@ -6,6 +6,7 @@ mod evidence;
 mod sample;
 mod suite;
 
+use firedrill_core::event::StepEdge;
 use firedrill_core::verdict::{Finding, Outcome};
 use sample::Sample;
 
@@ -336,6 +337,28 @@ fn every_line_of_text_fits_a_hundred_columns() {
 }
 
 #[test]
+fn a_step_that_failed_leads_every_rendering_with_its_words() {
+    let mut sample = sample::fail();
+    let mut skipped = sample.verdict.steps[0].clone();
+    let step = &mut sample.verdict.steps[0];
+    step.outcome = StepEdge::Failed;
+    step.detail = "restore.sh ended with exit code 1\nunbound variable".into();
+    skipped.name = "repoint".into();
+    skipped.outcome = StepEdge::Skipped;
+    skipped.detail = String::new();
+    sample.verdict.steps.push(skipped);
+    for (format, rendering) in sample.renderings() {
+        let words = rendering.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "Step restore of the procedure failed: restore.sh ended with exit code 1 unbound variable",
+            "Step repoint of the procedure was skipped",
+        ] {
+            assert!(words.contains(said), "{format} lacks {said}:\n{rendering}");
+        }
+    }
+}
+
+#[test]
 fn a_page_of_a_long_run_stays_small() {
     let mut sample = sample::pass();
     let windows = &mut sample.series.tiers[0].windows;
@@ -398,4 +421,15 @@ fn several_runs_side_by_side_show_the_worst_and_the_spread() {
     assert_eq!(json["over_all"]["rto"]["median_upper"], 60 * second);
     assert_eq!(json["runs"].as_array().map(Vec::len), Some(4));
     assert_eq!(Repeated::default().exit_code(), 3);
+
+    // Those that were not run have not passed.
+    repeated.runs.retain(|run| run.verdict.outcome == Outcome::Pass);
+    assert_eq!(repeated.exit_code(), 0);
+    repeated.cut_short_of = Some(10);
+    assert_eq!(repeated.exit_code(), 3);
+    for text in [repeated.text(), repeated.markdown()] {
+        assert!(text.contains("cut short: 10 runs were asked for"), "{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&repeated.json()).expect("JSON");
+    assert_eq!((&json["cut_short_of"], &json["exit"]), (&10.into(), &3.into()));
 }

@@ -90,7 +90,7 @@ impl Mistake {
         let known: Vec<&str> = known.into_iter().collect();
         let help = match nearest(found, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`? Known: {}", listed(&known)),
-            None if known.is_empty() => format!("there is no {kind} here yet: add one, or take this out"),
+            None if known.is_empty() => "there is none yet: add one, or take this out".to_owned(),
             None => format!("known: {}", listed(&known)),
         };
         Mistake::new(place, format!("there is no {kind} `{found}`"), "not known", help)

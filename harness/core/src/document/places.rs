@@ -45,6 +45,23 @@ impl Places {
         }
     }
 
+    /// Where a text stands as an item of a list, in the order of the file.
+    #[must_use]
+    pub fn of_item(&self, text: &str, item: &str) -> Vec<Place> {
+        let is_item = |place: &Place| place.keys().last().is_some_and(|key| key.parse::<usize>().is_ok());
+        let mut found: Vec<(usize, &Place)> = self
+            .spans
+            .iter()
+            .filter(|(place, span)| {
+                let written = text.get((*span).clone()).unwrap_or_default();
+                is_item(place) && written.trim_matches(['"', '\'']) == item
+            })
+            .map(|(place, span)| (span.start, place))
+            .collect();
+        found.sort();
+        found.into_iter().map(|(_, place)| place.clone()).collect()
+    }
+
     fn gather(&mut self, text: &str, at: &Place, tree: &Tree) {
         match &tree.0.value {
             Kind::Scalar => {}

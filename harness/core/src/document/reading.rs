@@ -6,12 +6,43 @@ use serde_saphyr::Error;
 
 use super::mistake::{Mistake, Place, listed, nearest};
 use super::places::bytes;
+use crate::plan::{Duration, Share};
 
 /// The mistake behind a reader's error, and its bytes in the text.
-pub(super) fn explain(error: &Error, text: &str) -> (Mistake, Range<usize>) {
+pub(super) fn explain(error: &Error, text: &str, kind: Kind) -> (Mistake, Range<usize>) {
     let error = error.without_snippet();
     let span = error.location().map_or(0..0, |location| bytes(text, location));
-    (mistake(error, text.get(span.clone()).unwrap_or("")), span)
+    let found = text.get(span.clone()).unwrap_or("");
+    let mistake = match bare_figure(error, found) {
+        Some(mistake) if kind == Kind::Plan => mistake,
+        _ => mistake(error, found),
+    };
+    (mistake, span)
+}
+
+/// What a text is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plan,
+    Other,
+}
+
+/// In plans keys with values in place of which a bare value stands are nearly always those of a figure.
+fn bare_figure(error: &Error, found: &str) -> Option<Mistake> {
+    let keys = matches!(error, Error::Unexpected { expected, .. } if *expected == KEYS);
+    let value = found.trim_matches(['"', '\'']);
+    let is_value = value.parse::<Duration>().is_ok() || value.parse::<Share>().is_ok() || value.parse::<u64>().is_ok();
+    (keys && is_value).then(|| {
+        Mistake::new(
+            Place::root(),
+            format!("`{value}` does not say how it is meant, nor where it stands"),
+            "no figure yet",
+            format!(
+                "a figure says both: `{{ at_most: {value}, where: section 1 }}`, or `below`, `at_least`, `above`, or `is` \
+                 where your document writes no comparator"
+            ),
+        )
+    })
 }
 
 fn mistake(error: &Error, found: &str) -> Mistake {
@@ -25,11 +56,24 @@ fn mistake(error: &Error, found: &str) -> Mistake {
     };
     match error {
         Error::SerdeUnknownField { field, expected, .. } => misspelt("key", field, expected),
+        Error::SerdeUnknownVariant { variant, expected, .. } if is_nothing(variant, found) => make(
+            "nothing stands here".to_owned(),
+            "empty",
+            format!(
+                "expected one of {}; what belongs to this key is indented further than it",
+                listed(expected)
+            ),
+        ),
         Error::SerdeUnknownVariant { variant, expected, .. } => misspelt("value", variant, expected),
         Error::SerdeMissingField { field, .. } => make(
             format!("the key `{field}` is missing"),
             "missing beside this",
-            format!("add `{field}: ...`; the schema named on top of the shipped files tells what it holds"),
+            match *field {
+                "where" => "add `where: section 1`: the section of your document that this is from".to_owned(),
+                field => {
+                    format!("add `{field}: ...`; docs/plan-keys.md and docs/scenario-keys.md tell what each key holds")
+                }
+            },
         ),
         Error::SerdeInvalidType {
             unexpected, expected, ..
@@ -91,7 +135,8 @@ fn mistake(error: &Error, found: &str) -> Mistake {
                 None => make(
                     msg.clone(),
                     "not understood",
-                    "correct this value; the schema named on top of the shipped files tells what it may be".to_owned(),
+                    "correct this value; docs/plan-keys.md and docs/scenario-keys.md tell what each key holds"
+                        .to_owned(),
                 ),
             }
         }
@@ -103,10 +148,18 @@ fn mistake(error: &Error, found: &str) -> Mistake {
     }
 }
 
+/// The reader's word for keys with values.
+const KEYS: &str = "mapping start";
+
+/// The reader takes an empty place for YAML's `~`.
+fn is_nothing(variant: &str, found: &str) -> bool {
+    matches!(variant, "" | "~" | "null") && matches!(found.trim(), "" | "~" | "null")
+}
+
 /// The reader's words for shapes, in those of people who write files.
 fn plain(expected: &str) -> &str {
     match expected {
-        "mapping start" => "keys with values (`key: value`), indented or in `{ }`",
+        KEYS => "keys with values (`key: value`), indented or in `{ }`",
         "sequence start" => "a list: items behind `-`, or in `[ ]`",
         "scalar" | "string scalar" => "a single value",
         other => other,
@@ -114,14 +167,79 @@ fn plain(expected: &str) -> &str {
 }
 
 fn short(text: &str) -> String {
-    const CHARS_MAX: usize = 60;
-    if text.chars().count() <= CHARS_MAX {
+    cut(text, 60)
+}
+
+fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(CHARS_MAX).collect();
+    let kept: String = text.chars().take(chars_max).collect();
     format!("{kept}...")
 }
 
+/// The reader's own words. Their end says what it expected and where, so that they are kept whole within reason.
 fn first_line(text: &str) -> String {
-    short(text.lines().next().unwrap_or("not YAML"))
+    cut(text.lines().next().unwrap_or("not YAML"), 300)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::document::{Source, parse_plan, parse_scenario};
+
+    const PLAN: &str = include_str!("../../../../fixtures/plans/samia-tarot-failover.yaml");
+    const SCENARIO: &str = include_str!("../../../../scenarios/samia-tarot-failover/database-failure.yaml");
+
+    fn in_plan(figure: &str) -> (String, String) {
+        let text = format!("plan: a\ntitle: A\ndisasters:\n  d:\n    title: D\n    rto:\n      - {figure}\n");
+        let mistakes = parse_plan(Source::new("plan.yaml", text)).expect_err("a mistake");
+        let mistake = &mistakes.drawn[0].mistake;
+        (mistake.what.clone(), mistake.help.clone())
+    }
+
+    fn in_scenario(old: &str, new: &str) -> (String, String) {
+        assert!(SCENARIO.contains(old), "{old}");
+        let text = SCENARIO.replacen(old, new, 1);
+        let mistakes = parse_scenario(Source::new("scenario.yaml", text)).expect_err("a mistake");
+        let mistake = &mistakes.drawn[0].mistake;
+        (mistake.what.clone(), mistake.help.clone())
+    }
+
+    #[test]
+    fn a_bare_value_in_a_plan_is_shown_as_a_figure() {
+        for value in ["30 min", "99.9 %", "\"30 min\""] {
+            let (what, help) = in_plan(value);
+            let bare = value.trim_matches('"');
+            assert!(
+                help.contains(&format!("{{ at_most: {bare}, where: section 1 }}")),
+                "{what}: {help}"
+            );
+        }
+        let (_, help) = in_plan("soon");
+        assert!(help.contains("keys with values"), "{help}");
+        assert!(parse_plan(Source::new("plan.yaml", PLAN)).is_ok());
+    }
+
+    #[test]
+    fn a_figure_without_its_section_is_told_what_to_add() {
+        let (what, help) = in_plan("{ is: 30 min }");
+        assert!(
+            what.contains("`where` is missing") && help.contains("the section of your document"),
+            "{help}"
+        );
+    }
+
+    #[test]
+    fn an_empty_place_and_a_number_without_unit_are_called_so() {
+        let (what, _) = in_scenario("    inject:\n", "    inject:\n    other:\n");
+        assert_eq!(what, "nothing stands here");
+        let (what, _) = in_scenario("steady: ", "steady: 600 #");
+        assert_eq!(what, "`600` has no unit of time");
+    }
+
+    #[test]
+    fn what_the_reader_says_keeps_its_end() {
+        let (what, _) = in_scenario("services:\n  ", "services:\n\t");
+        assert!(!what.ends_with("..."), "{what}");
+    }
 }

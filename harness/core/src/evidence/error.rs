@@ -38,11 +38,11 @@ pub enum EvidenceError {
     #[error("open history: {0}; the recorder was cut short, so nothing can pass: run the drill again")]
     Open(String),
     /// A file could not be read; nothing is known about its content.
-    #[error("{file} cannot be read: {why}; make it readable and judge again")]
+    #[error("{file} cannot be read: {why}")]
     Unreadable {
         /// The file, relative to the run directory.
         file: String,
-        /// What the system said.
+        /// What the system said, and what to do.
         why: String,
     },
 }

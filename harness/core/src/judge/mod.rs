@@ -112,7 +112,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     let mut findings = service::rto(&facts, &overall, &confirmation);
     findings.extend(rpo::findings(&facts, &classified, operations, &losses));
     findings.extend(service::tiers(&facts, &tiers, &windows));
-    findings.extend(service::order(&facts, &tiers));
+    findings.extend(service::order(&facts, &tiers, &windows));
     findings.extend(detection::finding(&facts, &mut about_plan));
     findings.extend(criteria::dwell(&facts));
     findings.push(service::recovery(&facts, &overall));

@@ -173,7 +173,7 @@ pub(crate) fn released(facts: &Facts<'_>, level: u8) -> Option<Stamp> {
 }
 
 /// No tier is released before every more urgent one is restored.
-pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration]) -> Option<Finding> {
+pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration], windows: &Windows) -> Option<Finding> {
     if !facts.terms.order || facts.terms.tiers.len() < 2 {
         return None;
     }
@@ -184,7 +184,7 @@ pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration]) -> Option<Finding>
             .terms
             .tiers
             .iter()
-            .zip(tiers)
+            .zip(tiers.iter().zip(&windows.tiers))
             .filter(|(other, _)| other.level < term.level)
             .collect();
         if urgent.is_empty() {
@@ -195,7 +195,10 @@ pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration]) -> Option<Finding>
             because.push(format!("no release of tier {} is recorded", term.level));
             continue;
         };
-        for (other, restoration) in urgent {
+        for (other, (restoration, traffic)) in urgent {
+            let served = restoration
+                .impact_late
+                .is_some_and(|impact| windows.serves_at(traffic, released.early, impact));
             let outcome =
                 // A relapse after the release is not the release's doing.
                 if restoration.untouched || restoration.first.1.is_some_and(|late| late <= released.early) {
@@ -203,6 +206,7 @@ pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration]) -> Option<Finding>
                 } else if restoration.measured
                     && restoration.impact_late.is_some()
                     && restoration.first.0 > released.late
+                    && (!served || restoration.never)
                 {
                     Outcome::Fail
                 } else {
@@ -216,6 +220,11 @@ pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration]) -> Option<Finding>
                     term.level,
                     words(i128::from(restoration.first.0) - i128::from(released.late)),
                     other.level
+                )),
+                Outcome::Inconclusive if served => because.push(format!(
+                    "tier {} served when tier {} was released, and failed again within its stability window: whether it \
+                     was restored is open",
+                    other.level, term.level
                 )),
                 Outcome::Inconclusive => because.push(format!(
                     "whether tier {} was restored when tier {} was released is open",

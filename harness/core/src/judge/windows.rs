@@ -184,6 +184,14 @@ impl Windows {
         usize::try_from(index).unwrap_or(usize::MAX)
     }
 
+    /// Whether a tier's last whole window before `at` was good, and lies behind `impact`.
+    pub(crate) fn serves_at(&self, tier: &TierWindows, at: Nanos, impact: Nanos) -> bool {
+        let Some(last) = self.index_at(at).checked_sub(1) else {
+            return false;
+        };
+        self.start(last) > impact && tier.states.get(last) == Some(&WindowState::Good)
+    }
+
     /// The state of all tiers at once: bad where one is, good where all are.
     pub(crate) fn overall(&self) -> Vec<WindowState> {
         (0..self.count)

@@ -100,7 +100,10 @@ impl FromStr for Duration {
             .iter()
             .find(|(_, names)| names.contains(&name))
             .map(|(unit, _)| *unit)
-            .ok_or_else(|| format!("`{name}` in `{text}` is not a unit of time: {expected}"))?;
+            .ok_or_else(|| match name {
+                "" => format!("`{text}` has no unit of time: {expected}"),
+                _ => format!("`{name}` in `{text}` is not a unit of time: {expected}"),
+            })?;
         Ok(Duration { count, unit })
     }
 }

@@ -113,6 +113,13 @@ fn set(
         let help = format!("at most {KEY_MAX} bytes of key and {VALUE_MAX} of value");
         return Err(bad("it is too long".into(), help));
     }
+    if value.trim().is_empty() {
+        return Err(bad(
+            "nothing stands behind `=`".into(),
+            "write the value as the file would hold it, in quotes where it has blanks: `--set steady=\"10 min\"`"
+                .into(),
+        ));
+    }
     let parts: Vec<&str> = key.split('.').collect();
     if let Some((fixed, why)) = FIXED.iter().find(|(name, _)| *name == parts[0]) {
         return Err(bad(format!("`{fixed}` cannot be set"), (*why).to_owned()));
@@ -333,6 +340,7 @@ mod tests {
             ("faults.7.strikes", "true", "list of 1"),
             ("backup.base.evry", "6 h", "did you mean `every`?"),
             ("steady", "soon", "expected a whole number and a unit"),
+            ("steady", " ", "nothing stands behind `=`"),
             ("expect.exit", "0", "not the run's to choose"),
             ("twins.archive-off.expect.exit", "0", "SCENARIO:TWIN"),
             ("plan", "other", "scenario file"),

@@ -8,6 +8,7 @@ use crate::stamp::{MILLISECOND, MINUTE, Nanos};
 use super::drill::Drill;
 use super::limits;
 use super::moving::{self, By};
+use super::scope;
 use super::tiers;
 
 /// A push, a probe or a timer on a machine of two cores, drill nanoseconds.
@@ -28,7 +29,23 @@ pub(super) fn doubts(drill: &Drill) -> Vec<Mistake> {
     alerts(drill, &mut found);
     order(drill, &mut found);
     checksums(drill, &mut found);
+    denser(drill, &mut found);
     found
+}
+
+/// Backups more often than the plan takes them.
+fn denser(drill: &Drill, found: &mut Vec<Mistake>) {
+    for line in scope::denser(drill) {
+        found.push(
+            Mistake::new(
+                drill.at("backup"),
+                line,
+                "a loss that the plan allows may not show",
+                "take backups as often as the plan says; `wal: {}` ships WAL at the plan's own interval",
+            )
+            .warning(),
+        );
+    }
 }
 
 /// Page checksums are verified by a base backup of the recovered cluster, which has to go somewhere.

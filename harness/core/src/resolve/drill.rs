@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::document::{Mistake, Place};
-use crate::plan::{Disaster, Duration, Plan, Unit};
+use crate::plan::{BackupKind, Disaster, Duration, Plan, Unit};
 use crate::scenario::{Fault, Scenario};
 use crate::stamp::{MILLISECOND, Nanos, SECOND};
 
-use super::{limits, tiers};
+use super::{limits, scope, tiers};
 
 /// Writes that a canary makes per RPO of plan time.
 const CANARY_PER_RPO: i128 = 20;
@@ -88,16 +88,15 @@ impl<'a> Drill<'a> {
             let rate = u32::try_from(rate).unwrap_or(u32::MAX);
             self.scenario.load.canary = self.scenario.load.canary.max(rate);
         }
+        let planned = scope::planned(self, BackupKind::Wal).map(|(_, every)| every);
         if let Some(wal) = &mut self.scenario.backup.wal
             && wal.archive_timeout.is_none()
         {
-            wal.archive_timeout = Some(rpo.map_or(
-                Duration {
-                    count: 1,
-                    unit: Unit::Minute,
-                },
-                |rpo| whole(rpo / 5),
-            ));
+            let minute = Duration {
+                count: 1,
+                unit: Unit::Minute,
+            };
+            wal.archive_timeout = planned.or(Some(rpo.map_or(minute, |rpo| whole(rpo / 5))));
         }
     }
 

@@ -48,6 +48,8 @@ pub(super) fn expectation(drill: &Drill, found: &mut Vec<Mistake>) {
                 "incomplete",
                 "write `rpo.COMPONENT` or `tier.LEVEL`",
             ));
+        } else if root == "rpo" && drill.disaster().is_none() {
+            // Which RPOs there are follows from the disaster, whose name is the mistake.
         } else if root == "rpo" && limits::rpo(drill, part).is_empty() {
             let known = drill
                 .components()

@@ -43,6 +43,15 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
             key => at.then(key).then("run"),
         };
         command(found, &at, words);
+        if *key == "wal" && !words.is_empty() && !names_the_segment(words) {
+            found.push(Mistake::new(
+                at,
+                "Postgres does not tell this command which file of the WAL it is to ship",
+                "neither %p nor %f",
+                "add \"%p\" (the file's path) and \"%f\" (its name) as Postgres writes them in archive_command: \
+                 `run: [tools/archive.sh, \"%p\", \"%f\"]`",
+            ));
+        }
     }
     for (key, cadence) in [("base", &backup.base), ("dump", &backup.dump)] {
         if let Some(deadline) = cadence.as_ref().and_then(|cadence| cadence.deadline) {
@@ -109,6 +118,14 @@ fn backup(drill: &Drill, found: &mut Vec<Mistake>) {
             "sabotage your own command instead",
         ));
     }
+}
+
+/// Whether Postgres puts path or name of a segment into the command; `%%` is a mark that means itself.
+fn names_the_segment(words: &[String]) -> bool {
+    words.iter().any(|word| {
+        let word = word.replace("%%", "");
+        word.contains("%p") || word.contains("%f")
+    })
 }
 
 fn checks(drill: &Drill, found: &mut Vec<Mistake>) {
@@ -244,6 +261,21 @@ mod tests {
                 found.contains(wrong) && found.is_empty() == wrong.is_empty(),
                 "{instead}: {found}"
             );
+        }
+    }
+
+    #[test]
+    fn what_ships_the_wal_must_be_told_which_file() {
+        let run = "run: [tools/shell/archive.sh, \"%p\", \"%f\"]";
+        for (instead, sound) in [
+            ("run: [tools/shell/archive.sh]", false),
+            ("run: [tools/shell/archive.sh, \"%%p\"]", false),
+            ("run: [tools/shell/archive.sh, \"%p\"]", true),
+            ("run: [sh, -c, \"exec archive --file=%f\"]", true),
+        ] {
+            let found = mistakes(run, instead);
+            assert_eq!(found.is_empty(), sound, "{instead}: {found}");
+            assert!(sound || found.contains("which file of the WAL"), "{found}");
         }
     }
 

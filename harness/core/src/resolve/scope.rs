@@ -3,7 +3,7 @@
 use crate::document::listed;
 use crate::plan::{Automation, BackupKind, Component, ComponentKind, Duration, Figure};
 use crate::scenario::Service;
-use crate::stamp::SECOND;
+use crate::stamp::{Nanos, SECOND};
 use crate::terms::{StandIn, Status};
 
 use super::drill::Drill;
@@ -78,9 +78,10 @@ pub(super) fn assumptions(drill: &Drill) -> Vec<String> {
         && !drill.archive_timeout_given
         && let Some(timeout) = drill.scenario.backup.wal.as_ref().and_then(|wal| wal.archive_timeout)
     {
-        list.push(format!(
-            "archive_timeout: {timeout} of plan time, a fifth of the smallest RPO"
-        ));
+        list.push(match planned(drill, BackupKind::Wal) {
+            Some(_) => format!("archive_timeout: {timeout} of plan time, as often as the plan ships WAL"),
+            None => format!("archive_timeout: {timeout} of plan time, a fifth of the smallest RPO"),
+        });
     } else if let Some(timeout) = drill.scenario.backup.wal.as_ref().and_then(|wal| wal.archive_timeout) {
         list.push(format!("archive_timeout: {timeout} of plan time, from the scenario"));
     }
@@ -254,10 +255,21 @@ pub(super) fn not_covered(drill: &Drill) -> Vec<String> {
     list
 }
 
+/// How often the plan takes the backups of a kind of the database that the drill backs up: the shortest interval that it
+/// states, in plan nanoseconds and as written.
+pub(super) fn planned(drill: &Drill, kind: BackupKind) -> Option<(Nanos, Duration)> {
+    let database = component_backed_up(drill)?;
+    let policies = drill.plan.backups.values();
+    policies
+        .filter(|policy| policy.kind == kind && policy.of.iter().any(|component| component == database))
+        .filter_map(|policy| policy.every.as_ref()?.value())
+        .filter_map(|every| Some((every.nanos()?, *every)))
+        .min_by_key(|(nanos, _)| *nanos)
+}
+
 /// Backups that the drill takes more often than the plan does: what they save, the plan would lose.
-fn denser(drill: &Drill) -> Vec<String> {
+pub(super) fn denser(drill: &Drill) -> Vec<String> {
     let backup = &drill.scenario.backup;
-    let database = component_backed_up(drill).unwrap_or_default();
     let kinds = [
         (
             "dumps",
@@ -280,16 +292,8 @@ fn denser(drill: &Drill) -> Vec<String> {
     ];
     let mut list = Vec::new();
     for (plans, drills, kind, cadence) in kinds {
-        let planned = drill
-            .plan
-            .backups
-            .values()
-            .filter(|policy| policy.kind == kind && policy.of.iter().any(|component| component == database))
-            .filter_map(|policy| policy.every.as_ref()?.value())
-            .filter_map(|every| Some((every.nanos()?, every)))
-            .min_by_key(|(nanos, _)| *nanos);
         if let Some(cadence) = cadence
-            && let Some((nanos, every)) = planned
+            && let Some((nanos, every)) = planned(drill, kind)
             && cadence.nanos().is_some_and(|drilled| drilled < nanos)
         {
             list.push(format!(

@@ -247,6 +247,28 @@ fn a_silent_archive_timeout_is_a_fifth_of_the_rpo_and_listed() {
 }
 
 #[test]
+fn wal_is_shipped_as_often_as_the_plan_says_and_a_drill_that_ships_it_more_often_raises_a_doubt() {
+    let stated = "    kind: wal\n    every: { is: 4 min, where: GameDay 1 }\n    # The document does not say";
+    let text = FAILOVER.replacen("    kind: wal\n    # The document does not say", stated, 1);
+    assert_ne!(text, FAILOVER);
+    let silent = with(DATABASE, "wal: { archive_timeout: 1 min }\nsteady", "wal: {}\nsteady");
+    let (resolved, terms) = terms(&text, &silent, None);
+    let timeout = resolved.backup.wal.and_then(|wal| wal.archive_timeout).unwrap();
+    assert_eq!(timeout.nanos(), Some(4 * MINUTE));
+    let listed = |wanted: &str| terms.assumptions.iter().any(|line| line.contains(wanted));
+    assert!(listed("as often as the plan ships WAL"), "{:?}", terms.assumptions);
+    let doubted = |text: &str, wanted: &str| {
+        let found = examine(&plan(text).value, &scenario(wanted).value);
+        found
+            .iter()
+            .any(|one| one.what.contains("the drill ships it every 1 min"))
+    };
+    assert!(doubted(&text, DATABASE));
+    assert!(!doubted(&text, &silent));
+    assert!(!doubted(FAILOVER, DATABASE));
+}
+
+#[test]
 fn what_is_printed_reads_back_the_same() {
     for text in [TAROT, FAILOVER] {
         let first = plan(text).value;

@@ -101,7 +101,7 @@ pub enum Action {
         application: String,
         /// Which Postgres service.
         database: String,
-        /// The route it takes: `direct` avoids the link that the application used before.
+        /// The route it takes: `alternate` avoids the link that the application used before.
         #[serde(default)]
         route: Route,
     },

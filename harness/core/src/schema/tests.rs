@@ -43,6 +43,7 @@ fn schemas_are_those_of_the_types() {
 }
 
 #[test]
-fn the_page_of_keys_is_that_of_the_types() {
-    hold("plan-keys.md", &keys::page(&made::<Plan>()));
+fn the_pages_of_keys_are_those_of_the_types() {
+    hold("plan-keys.md", &keys::of_plan(&made::<Plan>()));
+    hold("scenario-keys.md", &keys::of_scenario(&made::<Scenario>()));
 }

@@ -129,7 +129,7 @@ pub struct Run {
 What was recorded is used again: plan, scenario, settings, seed, the instant of the strike and what faults chose. The
 order in which processes take their turns is not reproduced, and the report says so.")]
 pub struct Replay {
-    /// The run directory.
+    /// The run directory, or its bare name in the folder of runs.
     pub run: PathBuf,
 
     #[command(flatten)]

@@ -15,6 +15,7 @@ use super::Failure;
 use super::output::out;
 use super::plan::print;
 use crate::cli::{Cli, Format};
+use crate::interrupts::Interrupts;
 use crate::view::say;
 
 pub use place::RepositoryArguments;
@@ -99,12 +100,11 @@ pub fn run(command: &BackupCommand, cli: &Cli) -> Result<u8, Failure> {
         .build()
         .map_err(|error| Failure::Harness(miette::miette!("no runtime: {error}")))?;
     let outcome = runtime.block_on(async {
-        let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        let mut interrupts = Interrupts::listen()
             .map_err(|error| Failure::Harness(miette::miette!("cannot listen for signals: {error}")))?;
         tokio::select! {
             outcome = answer(command, cli) => outcome,
-            _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-            _ = interrupted.recv() => Err(Failure::Interrupted),
+            _ = interrupts.next() => Err(Failure::Interrupted),
         }
     });
     // A restore that was interrupted sees its source end, and removes what it has written so far.

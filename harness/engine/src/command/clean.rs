@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use firedrill_environment::clean::{Filter, clean as sweep, kept};
+use firedrill_environment::clean::{Filter, clean as sweep, kept, places};
 
 use super::Failure;
 use super::output::out;
@@ -34,7 +34,7 @@ pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
             out!("{word} {} ({} processes ended)", one.runtime.display(), one.processes);
         }
         if cleaned.is_empty() && clean.run.is_none() {
-            out!("nothing to clean");
+            out!("nothing to clean in {}", looked_in());
         }
         for kept in kept() {
             let name = kept.run.as_ref().unwrap_or(&kept.runtime);
@@ -47,8 +47,10 @@ pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
     }
     if let (Some(run), true) = (&clean.run, cleaned.is_empty()) {
         return Err(Failure::Input(miette::miette!(
-            help = "`firedrill clean` without a name lists what is kept",
-            "no drill that could be ended is named `{run}`: it does not exist, or it is still at work"
+            help = "`firedrill clean` without a name lists what is kept; a drill of another TMPDIR is found by the path of its \
+                    run directory",
+            "no drill that could be ended is named `{run}`: it is not in {}, or it is still at work",
+            looked_in()
         )));
     }
     if cleaned.iter().all(|one| one.complete) {
@@ -58,4 +60,10 @@ pub fn clean(clean: &Clean, cli: &Cli) -> Result<u8, Failure> {
         help = "processes of another user can only be ended by root or by that user",
         "something of a drill could not be removed"
     )))
+}
+
+/// Where runs are looked for, in words.
+fn looked_in() -> String {
+    let places: Vec<_> = places().iter().map(|place| place.display().to_string()).collect();
+    places.join(" and ")
 }

@@ -1,6 +1,7 @@
 //! `firedrill compare`: several judged runs side by side, so that the tools which recovered them can be weighed.
 
 use super::Failure;
+use super::named_run;
 use super::output::write_out;
 use crate::cli::{Cli, Compare, Format};
 use crate::judged::JudgedRun;
@@ -8,8 +9,9 @@ use crate::judged::JudgedRun;
 /// Runs the command. It exits 0 whatever the verdicts: `judge` is for deciding.
 pub fn compare(compare: &Compare, cli: &Cli) -> Result<u8, Failure> {
     let mut runs = Vec::new();
-    for directory in &compare.runs {
-        let run = JudgedRun::read(directory)
+    for run in &compare.runs {
+        let directory = named_run::directory(run, &compare.folder.path)?;
+        let run = JudgedRun::read(&directory)
             .map_err(|error| Failure::Input(miette::miette!("{}: {error}", directory.display())))?;
         runs.push(run);
     }

@@ -8,14 +8,15 @@ use tabled::settings::{Modify, Style, Width, object::Columns};
 
 use super::Failure;
 use super::output::out;
+use super::run::choice;
 use crate::cli::{Cli, Doctor};
 use crate::library::{self, SCENARIOS};
 use crate::matrix::{ENVIRONMENTS, obstacle};
 
 /// Runs the command; exits 0 when drills can run here.
-pub fn doctor(_: &Doctor, cli: &Cli) -> Result<u8, Failure> {
+pub fn doctor(doctor: &Doctor, cli: &Cli) -> Result<u8, Failure> {
     let json = super::text_or_json(cli, "doctor")?;
-    let examined = examine(Path::new("."));
+    let examined = examine(Path::new("."), &choice(&doctor.postgres)?);
     let word = |standing: &Standing| match standing {
         Standing::Ok => "ok",
         Standing::Warning => "warning",

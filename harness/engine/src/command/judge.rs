@@ -4,6 +4,7 @@ use firedrill_core::evidence::EvidenceError;
 use firedrill_core::evidence::digest::sha256;
 
 use super::Failure;
+use super::named_run;
 use super::report::print;
 use crate::cli::{Cli, Judge};
 use crate::judged::JudgedRun;
@@ -11,13 +12,14 @@ use crate::run_directory;
 
 /// Runs the command; its exit code is the verdict's.
 pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
-    let run = match JudgedRun::read(&judge.run) {
+    let directory = named_run::directory(&judge.run, &judge.folder.path)?;
+    let run = match JudgedRun::read(&directory) {
         Ok(run) => run,
         Err(error @ EvidenceError::Open(_)) => {
             crate::view::say(&format!("firedrill: inconclusive: {error}"));
             return Ok(error.exit_code());
         }
-        Err(error) => return Err(Failure::Input(miette::miette!("{}: {error}", judge.run.display()))),
+        Err(error) => return Err(Failure::Input(miette::miette!("{}: {error}", directory.display()))),
     };
     let renderings = run.renderings();
     let mut others = Vec::new();
@@ -45,7 +47,7 @@ pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
             ),
             "the evidence is whole, but {} stored in {} is not what it leads to",
             others.join(", "),
-            judge.run.display(),
+            directory.display(),
         )));
     }
     if !cli.quiet {

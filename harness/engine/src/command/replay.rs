@@ -5,6 +5,7 @@ use firedrill_core::evidence::{Evidence, EvidenceError, RunInputs};
 use firedrill_core::resolve::{TWIN, resolve_altered};
 
 use super::Failure;
+use super::named_run;
 use super::run::{conduct, conductable};
 use crate::cli::{Cli, Replay};
 use crate::drill::Recalled;
@@ -17,8 +18,9 @@ use crate::view::say;
 /// Runs the command; its exit code is the new run's.
 pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
     let (stops, wanted) = conductable(&replay.conduct, cli)?;
-    let shown = replay.run.display();
-    let evidence = Evidence::check(&DirectoryFiles::new(&replay.run)).map_err(|error| {
+    let directory = named_run::directory(&replay.run, &replay.conduct.output)?;
+    let shown = directory.display();
+    let evidence = Evidence::check(&DirectoryFiles::new(&directory)).map_err(|error| {
         let help = match &error {
             EvidenceError::Open(_) => "only a run that was closed can be played again",
             _ => "`firedrill judge` tells what a run directory must hold",
@@ -42,7 +44,7 @@ pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
             "firedrill: this version of firedrill reads other terms from the recorded plan and scenario than that run had",
         );
     }
-    let tools = library::kept(&replay.run)?;
+    let tools = library::kept(&directory)?;
     matrix::can_run(&scenario_value, matrix::named(&inputs.environment)?)?;
     let build = find_postgres(&wanted, cli)?;
     let recorded = inputs.versions.get("postgres").cloned().unwrap_or_default();

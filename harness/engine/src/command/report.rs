@@ -3,6 +3,7 @@
 use firedrill_core::evidence::EvidenceError;
 
 use super::Failure;
+use super::named_run;
 use super::output::write_out;
 use crate::cli::{Cli, Format, Report, ReportOf};
 use crate::judged::JudgedRun;
@@ -11,11 +12,11 @@ use crate::judged::JudgedRun;
 pub fn report(report: &Report, cli: &Cli) -> Result<u8, Failure> {
     let directory = match (&report.of, &report.run) {
         (Some(ReportOf::Merge { suites, output }), _) => return super::suite::merge(suites, output.as_deref(), cli),
-        (None, Some(run)) => run,
+        (None, Some(run)) => named_run::directory(run, &report.folder.path)?,
         // The command line is refused before this.
         (None, None) => return Err(Failure::Input(miette::miette!("name a run directory"))),
     };
-    match JudgedRun::read(directory) {
+    match JudgedRun::read(&directory) {
         Ok(run) => print(&run, cli).map(|()| 0),
         Err(error @ EvidenceError::Open(_)) => {
             crate::view::say(&format!("firedrill: inconclusive: {error}"));

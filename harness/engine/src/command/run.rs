@@ -129,37 +129,57 @@ pub(super) fn conduct(rehearsal: &Rehearsal, seed: Option<u64>, how: &Conduct, c
         return Ok(verdict.exit_code());
     }
     let mut repeated = Repeated::default();
-    let mut as_expected = true;
+    let ended = repeat(rehearsal, draw, how, cli, &mut repeated);
+    let asked = how.repeat as usize;
+    repeated.cut_short_of = (repeated.runs.len() < asked).then_some(asked);
+    let printed = if repeated.runs.is_empty() {
+        Ok(())
+    } else {
+        write_out(&match cli.format {
+            Format::Json => repeated.json(),
+            Format::Markdown => repeated.markdown(),
+            Format::Text | Format::Junit | Format::Html | Format::Sarif => repeated.text(),
+        })
+    };
+    ended?;
+    printed?;
+    if how.expected {
+        let as_expected = repeated.runs.iter().all(|run| run.expected == Some(true));
+        return Ok(u8::from(!as_expected));
+    }
+    Ok(repeated.exit_code())
+}
+
+/// Performs the runs one after the other; those before one that fails stay in `repeated`.
+fn repeat(
+    rehearsal: &Rehearsal,
+    draw: impl Fn() -> Result<u64, Failure>,
+    how: &Conduct,
+    cli: &Cli,
+    repeated: &mut Repeated,
+) -> Result<(), Failure> {
     for number in 1..=how.repeat {
         if !cli.quiet {
             say(&format!("\nrun {number} of {}", how.repeat));
         }
         let run = rehearsal.perform(draw()?, telling(cli))?;
-        if let Some(failure) = run.failure {
-            print(&run.judged, cli)?;
-            return Err(failure);
+        if run.failure.is_none() {
+            pipeline::tell_run(&run.judged, &run.directory);
         }
-        pipeline::tell_run(&run.judged, &run.directory);
         let expected = how
             .expected
             .then(|| is_expected(&run.judged.judged.verdict, rehearsal.expectation()));
-        as_expected &= expected.unwrap_or(true);
         repeated.runs.push(Repeat {
             directory: run.directory.display().to_string(),
             seed: run.judged.inputs.seed,
             expected,
             verdict: run.judged.judged.verdict,
         });
+        if let Some(failure) = run.failure {
+            return Err(failure);
+        }
     }
-    write_out(&match cli.format {
-        Format::Json => repeated.json(),
-        Format::Markdown => repeated.markdown(),
-        Format::Text | Format::Junit | Format::Html | Format::Sarif => repeated.text(),
-    })?;
-    if how.expected {
-        return Ok(u8::from(!as_expected));
-    }
-    Ok(repeated.exit_code())
+    Ok(())
 }
 
 /// How much is told while a drill runs.

@@ -1,11 +1,11 @@
 //! `firedrill runs`: what drills have left in a folder, and removing what is no longer wanted of it.
-//!
-//! Removed is only what is a run directory of firedrill, lies directly in the folder, and is used by nobody.
+
+mod prune;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use firedrill_core::Outcome;
@@ -22,8 +22,6 @@ use crate::runs::{self, StoredRun};
 
 /// More entries are not counted for a run's size.
 const ENTRIES_MAX: usize = 100_000;
-/// A larger file tells of no run: plan and scenario have a megabyte each at most.
-const RUN_FILE_MAX: u64 = 32 << 20;
 
 /// `firedrill runs`
 #[derive(Debug, Subcommand)]
@@ -72,7 +70,7 @@ pub fn run(command: &RunsCommand, cli: &Cli) -> Result<u8, Failure> {
     let json = super::text_or_json(cli, "runs")?;
     match command {
         RunsCommand::List { folder } => list(&folder.output, json),
-        RunsCommand::Prune(how) => prune(how, json),
+        RunsCommand::Prune(how) => prune::prune(how, json),
     }
 }
 
@@ -137,6 +135,8 @@ fn real(path: &Path) -> PathBuf {
 fn used(run: &StoredRun, living: &BTreeSet<PathBuf>) -> Option<&'static str> {
     if living.contains(&real(&run.directory)) {
         Some("its services run; `firedrill clean` ends them if they are kept")
+    } else if firedrill_environment::clean::is_left_of(&run.directory) {
+        Some("what it ran is still there; `firedrill clean` with the path of its directory ends it")
     } else if InUse::alone(&run.directory).is_none() {
         Some("in use")
     } else {
@@ -162,180 +162,4 @@ fn size(directory: &Path) -> u64 {
         }
     }
     sum
-}
-
-/// Why a run that was to go is still there.
-#[derive(Debug, thiserror::Error)]
-enum Left {
-    /// It must not go.
-    #[error("stays: {0}")]
-    Stays(&'static str),
-    /// The system refused.
-    #[error("could not be removed: {0}")]
-    Failed(std::io::Error),
-}
-
-fn prune(how: &Prune, json: bool) -> Result<u8, Failure> {
-    let stored = read(&how.folder.output, runs::begun)?;
-    let living = living();
-    let now = SystemTime::now();
-    let mut rows = Vec::new();
-    let mut table = Builder::new();
-    table.push_record(["run", "size", if how.yes { "" } else { "would be" }]);
-    let (mut freed, mut gone, mut failed) = (0_u64, 0, false);
-    for (index, run) in stored.iter().enumerate() {
-        if !goes(index, run, how, now) {
-            continue;
-        }
-        let size = size(&run.directory);
-        let outcome = match (used(run, &living), ours(&run.directory)) {
-            (Some(why), _) => Err(Left::Stays(why)),
-            (None, false) => Err(Left::Stays("it is not a run that firedrill recorded")),
-            (None, true) if how.yes => remove(&how.folder.output, &run.directory),
-            (None, true) => Ok(()),
-        };
-        let word = match &outcome {
-            Ok(()) => {
-                gone += 1;
-                freed += size;
-                "removed".to_owned()
-            }
-            Err(why) => {
-                failed |= matches!(why, Left::Failed(_));
-                why.to_string()
-            }
-        };
-        table.push_record([&run.past.run, &bytes(size), &word]);
-        rows.push(json!({"run": run.past.run, "bytes": size, "removed": outcome.is_ok() && how.yes, "what": word}));
-    }
-    if json {
-        out!("{:#}", json!({"removed": how.yes, "bytes": freed, "runs": rows}));
-    } else {
-        if !rows.is_empty() {
-            print(false, &serde_json::Value::Null, table)?;
-        }
-        let runs = if gone == 1 { "run" } else { "runs" };
-        if how.yes {
-            out!("{gone} {runs} removed, {} freed", bytes(freed));
-        } else {
-            out!(
-                "{gone} {runs} of {} would be removed; add --yes to remove them",
-                bytes(freed)
-            );
-        }
-    }
-    if failed {
-        return Err(Failure::Harness(miette::miette!("not every run could be removed")));
-    }
-    Ok(0)
-}
-
-/// Whether the rules let a run go; `index` counts from the newest. One whose age is not known is not old.
-fn goes(index: usize, run: &StoredRun, how: &Prune, now: SystemTime) -> bool {
-    if how.keep.is_some_and(|keep| index < keep) {
-        return false;
-    }
-    let Some(age) = how.older_than else {
-        return true;
-    };
-    humantime::parse_rfc3339(&run.past.started)
-        .is_ok_and(|started| now.duration_since(started).is_ok_and(|since| since > age))
-}
-
-/// Whether a directory is what a drill leaves: its start is told as firedrill tells it, and a history was begun.
-fn ours(directory: &Path) -> bool {
-    let plain = |name: &str| fs::symlink_metadata(directory.join(name)).is_ok_and(|meta| meta.is_file());
-    let small = fs::metadata(directory.join("run.json")).is_ok_and(|meta| meta.len() <= RUN_FILE_MAX);
-    let told = small
-        .then(|| fs::read(directory.join("run.json")).ok())
-        .flatten()
-        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
-        .is_some_and(|value| {
-            ["schema", "run", "started", "terms", "seed"]
-                .iter()
-                .all(|key| value.get(key).is_some())
-        });
-    told && plain("run.json") && plain("events.jsonl")
-}
-
-/// Removes a run directory that lies directly in the folder, under a lock that nobody else holds.
-fn remove(folder: &Path, directory: &Path) -> Result<(), Left> {
-    if real(directory).parent() != Some(real(folder).as_path()) {
-        return Err(Left::Stays("it does not lie in the folder"));
-    }
-    let Some(_alone) = InUse::alone(directory) else {
-        return Err(Left::Stays("in use"));
-    };
-    fs::remove_dir_all(directory).map_err(Left::Failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use firedrill_core::past::PastRun;
-
-    use super::*;
-
-    fn stored(folder: &Path, name: &str, started: &str) -> StoredRun {
-        let directory = folder.join(name);
-        fs::create_dir(&directory).expect("a folder");
-        let run = json!({"schema": 1, "run": name, "started": started, "terms": {}, "seed": 1});
-        fs::write(directory.join("run.json"), run.to_string()).expect("written");
-        fs::write(directory.join("events.jsonl"), "{}\n").expect("written");
-        StoredRun {
-            directory,
-            past: PastRun {
-                run: name.to_owned(),
-                started: started.to_owned(),
-                ..PastRun::default()
-            },
-        }
-    }
-
-    fn how(folder: &Path, keep: Option<usize>, older_than: Option<&str>) -> Prune {
-        Prune {
-            folder: Folder {
-                output: folder.to_owned(),
-            },
-            keep,
-            older_than: older_than.map(|text| humantime::parse_duration(text).expect("a time")),
-            yes: true,
-        }
-    }
-
-    #[test]
-    fn what_goes_is_old_enough_and_beyond_those_kept() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let now = humantime::parse_rfc3339("2026-06-30T00:00:00Z").expect("a time");
-        let old = stored(folder.path(), "old", "2026-06-01T00:00:00Z");
-        let new = stored(folder.path(), "new", "2026-06-29T12:00:00Z");
-        let odd = stored(folder.path(), "odd", "");
-        let goes = |index, run: &StoredRun, keep, age| goes(index, run, &how(folder.path(), keep, age), now);
-        assert!(goes(1, &old, Some(1), None) && !goes(0, &old, Some(1), None));
-        assert!(goes(0, &old, None, Some("20d")) && !goes(0, &new, None, Some("20d")));
-        assert!(!goes(0, &old, Some(1), Some("20d")) && !goes(5, &new, Some(1), Some("20d")));
-        assert!(!goes(5, &odd, None, Some("1s")), "an unknown age is no age");
-    }
-
-    #[test]
-    fn only_a_run_inside_the_folder_that_nobody_uses_is_removed() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let elsewhere = tempfile::tempdir().expect("another folder");
-        let run = stored(folder.path(), "run", "2026-06-01T00:00:00Z");
-        let other = stored(elsewhere.path(), "other", "2026-06-01T00:00:00Z");
-        assert!(remove(folder.path(), &other.directory).is_err());
-        assert!(other.directory.exists());
-        let in_use = InUse::claim(&run.directory).expect("a lock");
-        assert_eq!(used(&run, &BTreeSet::new()), Some("in use"));
-        assert!(remove(folder.path(), &run.directory).is_err() && run.directory.exists());
-        drop(in_use);
-        assert_eq!(used(&run, &BTreeSet::new()), None);
-        assert!(used(&run, &[real(&run.directory)].into()).is_some(), "its services run");
-        assert!(ours(&run.directory));
-        remove(folder.path(), &run.directory).expect("it goes");
-        assert!(!run.directory.exists());
-        let photos = folder.path().join("photos");
-        fs::create_dir(&photos).expect("a folder");
-        fs::write(photos.join("run.json"), "{}").expect("written");
-        assert!(!ours(&photos));
-    }
 }

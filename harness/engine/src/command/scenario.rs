@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Subcommand;
 use firedrill_core::Scenario;
-use firedrill_core::document::{Mistake, Place, Severity};
+use firedrill_core::document::Severity;
 use firedrill_core::resolve::{examine, resolve};
 use firedrill_core::terms::{Limit, Status, Terms};
 use tabled::builder::Builder;
@@ -147,31 +147,6 @@ fn targets(terms: &Terms) -> Builder {
     table
 }
 
-/// Commands whose files are not there, in the scenario and its twins.
-fn without_files(loaded: &library::Loaded) -> Vec<Mistake> {
-    let scenario = &loaded.scenario.value;
-    let twins = scenario.twins.keys().map(|name| Some(name.as_str()));
-    let missing: BTreeSet<String> = std::iter::once(None)
-        .chain(twins)
-        .filter_map(|twin| resolve(&loaded.plan.value, scenario, twin).ok())
-        .flat_map(|(scenario, _)| library::missing(&scenario, &loaded.tools))
-        .collect();
-    missing
-        .into_iter()
-        .map(|file| {
-            Mistake::new(
-                Place::of("scenario"),
-                format!("a command names `{file}`, and there is no such file"),
-                "not there",
-                format!(
-                    "put it into the folder `{}` beside this file",
-                    firedrill_core::scenario::TOOLS_FOLDER
-                ),
-            )
-        })
-        .collect()
-}
-
 fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
     let mut code = 0;
     let mut rows = Vec::new();
@@ -188,7 +163,7 @@ fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
                         .collect();
                     found.extend(new);
                 }
-                found.extend(without_files(&loaded));
+                found.extend(library::bad_commands(&loaded));
                 if found.iter().any(|mistake| mistake.severity == Severity::Error) {
                     code = 2;
                 }

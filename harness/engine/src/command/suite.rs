@@ -15,6 +15,7 @@ use super::Failure;
 use super::output::write_out;
 use super::schedule::drawn;
 use crate::cli::{Cli, Format, PostgresArguments, Suite};
+use crate::run_directory::InUse;
 use crate::suite::{Ordered, Progress, Selected, Selection, Told, run_all, select};
 use crate::view::say;
 use crate::{pipeline, run_directory, runs};
@@ -41,6 +42,7 @@ pub fn suite(suite: &Suite, cli: &Cli) -> Result<u8, Failure> {
     }
     let failed = |error| Failure::Harness(miette::miette!("the suite cannot be run: {error}"));
     let (directory, logs) = make_folder(suite, cadence)?;
+    let _in_use = InUse::claim(&directory);
     let earlier: Vec<PastRun> = runs::read(&suite.output)
         .map_err(failed)?
         .runs

@@ -130,7 +130,14 @@ impl Drill {
         self.recorder
             .record(Stamp::at(early), fault_event(fault, &scenario, FaultEdge::Invoked, ""));
         self.injected.push(index);
+        let own = matches!(scenario.faults[index].inject, FaultKind::Run(_));
+        if own {
+            self.let_fill();
+        }
         fault.inject().await?;
+        if own {
+            self.note_filled(fault.name());
+        }
         loop {
             let asked = now();
             let proof = fault.prove().await;

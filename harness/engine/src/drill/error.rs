@@ -34,12 +34,23 @@ pub enum DrillError {
         /// What it said.
         error: tokio_postgres::Error,
     },
+    /// The harness lost what the drill stands on, or lacked it: its supervisor, or room for its services. No fault of the
+    /// plan's.
+    #[error("{0}")]
+    Ground(String),
     /// The evidence cannot be written.
     #[error("{0}")]
     Recorder(String),
     /// A command of the user's own failed while the drill was being prepared.
-    #[error("{0}")]
-    Own(firedrill_respond::OwnError),
+    #[error("{what} of yours failed: {error}")]
+    Own {
+        /// What it was to do.
+        what: String,
+        /// Its log in the run directory.
+        log: String,
+        /// What became of it.
+        error: firedrill_respond::OwnError,
+    },
     /// A command of the user's own says that it cannot run here: no fault of anyone's.
     #[error("{0}")]
     CannotRun(String),
@@ -49,6 +60,16 @@ pub enum DrillError {
 }
 
 impl DrillError {
+    /// The log of the scenario's own command that failed, where that is why: a mistake in an input, and not of the harness.
+    #[must_use]
+    pub fn own_log(&self) -> Option<&str> {
+        match self {
+            DrillError::Own { log, .. } => Some(log),
+            DrillError::Fault(error) => error.own.as_deref(),
+            _ => None,
+        }
+    }
+
     pub(super) fn database(what: &str) -> impl FnOnce(tokio_postgres::Error) -> DrillError + use<> {
         let what = what.to_owned();
         move |error| DrillError::Database { what, error }

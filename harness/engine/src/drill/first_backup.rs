@@ -66,9 +66,11 @@ impl Drill {
                 unchecked: backup.base.as_ref().is_some_and(|base| base.unchecked),
                 ..BaseBackupOptions::default()
             };
-            let record = repository
-                .base_backup_with(&source, "prepare", &options, &|_| {})
-                .await?;
+            let backup = repository.base_backup_with(&source, "prepare", &options, &|_| {});
+            let record = match &empty {
+                Some(_) => backup.await?,
+                None => self.watching_archiver(&self.database, backup).await??,
+            };
             self.restorable(Stamp::new(early, now()), "base", record.id);
         }
         if backup.dump.is_some() {
@@ -90,7 +92,15 @@ impl Drill {
             let Some(cadence) = cadence else { continue };
             if let Some(own) = self.own_backup(kind, cadence)? {
                 let early = now();
-                let name = own.take().await.map_err(of_prepare)?;
+                let name = match self.watching_archiver(&self.database, own.take()).await? {
+                    Ok(name) => name,
+                    Err(mut error) => {
+                        if let Some(why) = self.archiver_fails(&self.database).await {
+                            error.how = format!("{}; meanwhile {why}", error.how);
+                        }
+                        return Err(of_prepare(&format!("the first {kind} backup"), kind)(error));
+                    }
+                };
                 self.restorable(Stamp::new(early, now()), kind, name);
             }
         }

@@ -1,5 +1,6 @@
 //! A drill that is kept: what it ran goes on without the harness. The links end with it, so that the application is told
-//! to reach its database and store directly; then a person is told how to reach all of it, and how to end it.
+//! to reach its database and store directly, and what ships WAL its store; then a person is told how to reach all of it,
+//! and how to end it.
 
 use std::net::SocketAddr;
 
@@ -21,6 +22,9 @@ impl Drill {
                 problems.push(format!("{name} could not be told to do without links: {error}"));
             }
         }
+        if let Err(error) = self.ship_directly() {
+            problems.push(format!("WAL is shipped no longer: {error}"));
+        }
         match connect::how(stage, self.scenario()).await {
             Ok(how) => self.announce(&format!(
                 "\nkept; `firedrill clean {}` ends it\n{how}",
@@ -29,6 +33,21 @@ impl Drill {
             Err(error) => problems.push(error),
         }
         problems
+    }
+
+    /// The reference backup tool reaches directly the store that it reached over links.
+    fn ship_directly(&self) -> Result<(), DrillError> {
+        let (stage, backup) = (self.stage()?, &self.scenario().backup);
+        let Some(store) = backup.store.as_ref().filter(|_| !backup.is_own()) else {
+            return Ok(());
+        };
+        if stage.store(store)?.address().is_none() {
+            return Ok(());
+        }
+        for host in stage.postgres.keys() {
+            self.place_repository(store, host, None)?;
+        }
+        Ok(())
     }
 
     /// The application reaches directly what it reached over links.

@@ -9,7 +9,7 @@ use firedrill_core::event::Event;
 use firedrill_core::scenario::{Cadence, CommandLine, Route};
 use firedrill_load::now;
 use firedrill_respond::OwnCommands;
-use firedrill_respond::own::{CommandSite, Kind, OwnError, StoreAccess, Surroundings, Task};
+use firedrill_respond::own::{CommandSite, Kind, OwnError, StoreAccess, Surroundings, Task, log_file};
 
 use super::{Drill, DrillError, nanos};
 use crate::cadence::OwnBackup;
@@ -112,7 +112,10 @@ impl Drill {
             restores: None,
             truth: None,
         };
-        own.run(&task).await.map(drop).map_err(of_prepare)
+        own.run(&task)
+            .await
+            .map(drop)
+            .map_err(of_prepare("the setup", task.name))
     }
 
     /// The command that takes backups of a kind, where it is the scenario's own.
@@ -191,12 +194,18 @@ impl Drill {
     }
 }
 
-/// What failed in prepare, told apart from what cannot be done here at all.
-pub(super) fn of_prepare(error: OwnError) -> DrillError {
-    if error.cannot_run {
-        DrillError::CannotRun(error.to_string())
-    } else {
-        DrillError::Own(error)
+/// What the failure of a command in prepare means: a mistake in it, unless it cannot be run here at all, or the harness
+/// could not run it.
+pub(super) fn of_prepare(what: &str, name: &str) -> impl FnOnce(OwnError) -> DrillError + use<> {
+    let (what, log) = (what.to_owned(), log_file(name));
+    move |error| {
+        if error.lack {
+            DrillError::Ground(error.to_string())
+        } else if error.cannot_run {
+            DrillError::CannotRun(error.to_string())
+        } else {
+            DrillError::Own { what, log, error }
+        }
     }
 }
 

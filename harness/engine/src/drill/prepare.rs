@@ -1,6 +1,7 @@
 //! Prepare: the systems are brought up whole, as the plan would have them on an ordinary day: data loaded, backups
 //! taken, monitor watching, clients at work.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,20 +84,9 @@ impl Drill {
             if let (Some(push), Some(timeout)) = (self.own_archive_command(name).await?, archive_timeout) {
                 archive(&push, timeout)?;
             } else if let Some(store) = scenario.backup.store.as_ref().filter(|_| !scenario.backup.is_own()) {
-                // The restore side always reads the repository that the plan trusts.
-                let prefix = if *name == self.database {
-                    self.archive_prefix()
-                } else {
-                    ""
-                };
-                let config = stage.repository(store, Some(name), prefix)?;
-                let file = serde_json::to_vec(&config).map_err(|error| DrillError::Other(error.to_string()))?;
-                let file = host.place_file("repository.json", &file)?;
+                let file = self.place_repository(store, name, Some(name))?;
                 if let Some(timeout) = archive_timeout {
-                    let binary = stage.binary();
-                    let quoted = |path: &std::path::Path| format!("\"{}\"", path.display());
-                    let push = format!("{} wal-push --config {} %p", quoted(&binary), quoted(&file));
-                    archive(&push, timeout)?;
+                    archive(&firedrill_backup::archive_command(&stage.binary(), &file), timeout)?;
                 }
             }
             if service.empty {
@@ -114,6 +104,20 @@ impl Drill {
             .await
             .map_err(DrillError::database("creating the schema"))?;
         self.set_own_tool_up().await
+    }
+
+    /// Tells the reference backup tool on a host where its repository is: over the link of `from`, or directly.
+    pub(super) fn place_repository(&self, store: &str, host: &str, from: Option<&str>) -> Result<PathBuf, DrillError> {
+        let stage = self.stage()?;
+        // The restore side always reads the repository that the plan trusts.
+        let prefix = if *host == *self.database {
+            self.archive_prefix()
+        } else {
+            ""
+        };
+        let config = stage.repository(store, from, prefix)?;
+        let file = serde_json::to_vec(&config).map_err(|error| DrillError::Other(error.to_string()))?;
+        Ok(stage.database(host)?.place_file("repository.json", &file)?)
     }
 
     /// Positions of the WAL from before the first write on, so that a declared recovery point can be placed in time.

@@ -34,8 +34,9 @@ impl Drill {
         let until = tokio::time::Instant::now() + Duration::from_nanos(guard.max(0).unsigned_abs());
         loop {
             tokio::select! {
-                _ = &mut running => {
+                outcome = &mut running => {
                     let ended = now();
+                    self.lacked_nothing(&outcome)?;
                     self.tell_missed_points();
                     return Ok(ended);
                 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use firedrill_core::scenario::{CommandLine, OwnFault as Spec};
 use firedrill_environment::Capability;
 use firedrill_respond::OwnCommands;
-use firedrill_respond::own::{Kind, Task};
+use firedrill_respond::own::{Kind, Task, log_file};
 
 use super::{Fault, FaultError, Proof};
 
@@ -56,7 +56,10 @@ impl OwnFault {
     async fn must(&self, kind: Kind, command: &CommandLine) -> Result<(), FaultError> {
         match self.own.run(&self.task(kind, command)).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.failed(error)),
+            Err(error) => Err(FaultError {
+                own: (!error.lack).then(|| log_file(&self.name)),
+                ..self.failed(error)
+            }),
         }
     }
 }

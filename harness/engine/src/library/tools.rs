@@ -62,15 +62,41 @@ pub(super) fn shipped(folder: &Path) -> Vec<ToolFile> {
 
 /// Those beside a scenario's file, where it mentions any.
 pub(super) fn beside(scenario: &Parsed<Scenario>, folder: &Path) -> Result<Vec<ToolFile>, Failure> {
-    let mut files = Vec::new();
-    if scenario.source.text.contains(&format!("{TOOLS_FOLDER}/")) {
-        let tools = folder.join(TOOLS_FOLDER);
-        if tools.is_dir() {
-            gather(&tools, Path::new(""), 0, &mut files)?;
-        }
-        files.sort_by(|one: &ToolFile, other| one.path.cmp(&other.path));
+    let tools = folder.join(TOOLS_FOLDER);
+    if !scenario.source.text.contains(&format!("{TOOLS_FOLDER}/")) {
+        return Ok(bare(&scenario.value, &tools));
     }
+    let mut files = Vec::new();
+    if tools.is_dir() {
+        gather(&tools, Path::new(""), 0, &mut files)?;
+    }
+    files.sort_by(|one: &ToolFile, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// Scripts that are named without their folder, so that it can be told what was meant.
+fn bare(scenario: &Scenario, tools: &Path) -> Vec<ToolFile> {
+    let words: BTreeSet<&String> = scenario
+        .commands()
+        .into_iter()
+        .filter_map(|command| command.first())
+        .filter(|word| !word.contains('/'))
+        .collect();
+    let small = |path: &PathBuf| {
+        path.metadata()
+            .is_ok_and(|file| file.is_file() && file.len() <= FILE_BYTES_MAX)
+    };
+    words
+        .into_iter()
+        .filter_map(|word| {
+            let path = tools.join(word);
+            let bytes = small(&path).then(|| std::fs::read(&path).ok())??;
+            Some(ToolFile {
+                path: word.into(),
+                bytes,
+            })
+        })
+        .collect()
 }
 
 /// Digests of tools, by their place beside the scenario: they are inputs as much as the scenario is.
@@ -144,20 +170,6 @@ fn gather(root: &Path, below: &Path, depth: usize, files: &mut Vec<ToolFile>) ->
     Ok(())
 }
 
-/// Files that the scenario's commands name and that are not there.
-#[must_use]
-pub fn missing(scenario: &Scenario, tools: &[ToolFile]) -> Vec<String> {
-    let named: BTreeSet<&str> = scenario.commands().into_iter().flatten().map(String::as_str).collect();
-    named
-        .into_iter()
-        .filter(|word| {
-            let file = word.strip_prefix(TOOLS_FOLDER).and_then(|rest| rest.strip_prefix('/'));
-            file.is_some_and(|file| !tools.iter().any(|tool| tool.path == Path::new(file)))
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
 /// Programs that the scenario needs and that are not on PATH.
 #[must_use]
 pub fn missing_programs(scenario: &Scenario) -> Vec<String> {
@@ -195,5 +207,26 @@ mod tests {
                 assert_eq!(*bytes, &file.bytes[..], "{}", path.display());
             }
         }
+    }
+
+    #[test]
+    fn a_script_named_without_its_folder_is_found_and_other_files_are_let_be() {
+        let source = firedrill_core::document::Source::new(
+            "scenario.yaml",
+            include_str!("../../../../scenarios/samia-tarot-failover/database-failure-shell.yaml")
+                .replace("tools/shell/", "")
+                .replace("tools/", "the scripts' folder "),
+        );
+        let scenario = firedrill_core::document::parse_scenario(source).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let tools = folder.path().join(TOOLS_FOLDER);
+        std::fs::create_dir(&tools).unwrap();
+        std::fs::write(tools.join("backup.sh"), "#!/bin/sh\n").unwrap();
+        std::fs::write(tools.join("large"), vec![0; FILE_BYTES_MAX as usize + 1]).unwrap();
+        let found = beside(&scenario, folder.path()).unwrap();
+        assert_eq!(
+            found.iter().map(|tool| &tool.path).collect::<Vec<_>>(),
+            [Path::new("backup.sh")]
+        );
     }
 }

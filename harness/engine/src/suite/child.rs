@@ -15,6 +15,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
+use crate::build::ITSELF;
 use crate::{run_directory, runs};
 
 /// Set for a drill that ends when what started it does.
@@ -25,6 +26,8 @@ const PIPELINES: [&str; 3] = ["GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS", "GITLAB_C
 const OUTPUT_MAX: u64 = 64 << 20;
 /// How long a drill that was asked to end may take to clean up.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What a drill ends with that the harness could not run.
+const EXIT_HARNESS: u8 = 4;
 /// Lines at the end of a log that are worth repeating.
 const SAID_LINES: usize = 6;
 
@@ -123,10 +126,28 @@ pub(super) async fn attempt(order: &Ordered, mut asked: watch::Receiver<u32>) ->
     })
 }
 
+/// What stands in the report where a drill could not be run for a reason of this machine.
+pub(super) fn not_run(error: &io::Error) -> Attempt {
+    Attempt {
+        run: None,
+        started: run_directory::utc_now(),
+        millis: 0,
+        exit: Some(EXIT_HARNESS),
+        outcome: None,
+        scope: String::new(),
+        spoiled: Vec::new(),
+        findings: Vec::new(),
+        loss: Default::default(),
+        limits: Default::default(),
+        said: format!("it could not be started: {error}"),
+    }
+}
+
 fn start(order: &Ordered) -> io::Result<Child> {
     let log = File::options().create(true).append(true).open(&order.log)?;
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = Command::new(ITSELF);
     command
+        .arg0(env!("CARGO_PKG_NAME"))
         .arg("run")
         .arg(&order.argument)
         .arg("--output")

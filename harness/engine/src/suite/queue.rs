@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use firedrill_core::Outcome;
 use firedrill_core::suite::{Attempt, SuiteDrill};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::Selected;
-use super::child::{Ordered, attempt};
+use super::child::{Ordered, attempt, not_run};
+use crate::interrupts::Interrupts;
 
 /// What is told while a suite runs: of which drill (by name, and number from 0), and what.
 pub type Told = Arc<dyn Fn(&str, usize, Progress<'_>) + Send + Sync>;
@@ -34,7 +34,7 @@ pub enum Progress<'a> {
 /// Drills that were not come to are left out.
 ///
 /// # Errors
-/// When signals cannot be waited for, or a drill not be started at all.
+/// When signals cannot be waited for. A drill that cannot be started has an attempt without a verdict.
 pub async fn run_all(
     drills: Vec<(Selected, Ordered)>,
     jobs: usize,
@@ -42,22 +42,10 @@ pub async fn run_all(
     told: Told,
 ) -> io::Result<(Vec<SuiteDrill>, bool)> {
     let (asking, asked) = watch::channel(0_u32);
-    let mut signals = [
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    ];
+    let mut interrupts = Interrupts::listen()?;
     let listening = tokio::spawn(async move {
-        let [interrupt, terminate, hangup] = &mut signals;
         loop {
-            let came = tokio::select! {
-                came = interrupt.recv() => came,
-                came = terminate.recv() => came,
-                came = hangup.recv() => came,
-            };
-            if came.is_none() {
-                break;
-            }
+            interrupts.next().await;
             asking.send_modify(|times| *times = times.saturating_add(1));
         }
     });
@@ -76,14 +64,14 @@ pub async fn run_all(
             while *asked.borrow() == 0 {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some((number, selected, order)) = next else { break };
-                done.push((number, drill(selected, &order, number, expected, &asked, &told).await?));
+                done.push((number, drill(selected, &order, number, expected, &asked, &told).await));
             }
-            Ok::<_, io::Error>(done)
+            done
         });
     }
     let mut done = Vec::new();
     while let Some(worker) = workers.join_next().await {
-        done.extend(worker.map_err(io::Error::other)??);
+        done.extend(worker.map_err(io::Error::other)?);
     }
     listening.abort();
     let interrupted = *asked.borrow() > 0;
@@ -98,7 +86,7 @@ async fn drill(
     expected: bool,
     asked: &watch::Receiver<u32>,
     told: &Told,
-) -> io::Result<SuiteDrill> {
+) -> SuiteDrill {
     let mut drill = SuiteDrill {
         scenario: selected.name,
         plan: selected.plan,
@@ -112,12 +100,14 @@ async fn drill(
     loop {
         let again = !drill.attempts.is_empty();
         told(&drill.scenario, number, Progress::Begins { again });
-        let one = attempt(order, asked.clone()).await?;
+        let one = attempt(order, asked.clone())
+            .await
+            .unwrap_or_else(|error| not_run(&error));
         // Undecided, and nothing of a run was made: the drill says of itself that this machine cannot run it.
         if one.exit == Some(3) && one.run.is_none() && !again {
             told(&drill.scenario, number, Progress::Skipped(&one.said));
             drill.skipped = Some(one.said);
-            return Ok(drill);
+            return drill;
         }
         told(&drill.scenario, number, Progress::Ended(&one));
         let once_more = !again
@@ -127,7 +117,44 @@ async fn drill(
             && *asked.borrow() == 0;
         drill.attempts.push(one);
         if !once_more {
-            return Ok(drill);
+            return drill;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_drill_that_cannot_be_started_stays_in_the_report() {
+        let selected = Selected {
+            argument: "plan/drill".into(),
+            name: "plan/drill".into(),
+            plan: "plan".into(),
+            summary: "something breaks".into(),
+            duties: Vec::new(),
+            expected_exit: 0,
+        };
+        let folder = tempfile::tempdir().expect("a folder");
+        let order = Ordered {
+            argument: "plan/drill".into(),
+            name: "plan/drill".into(),
+            arguments: Vec::new(),
+            output: folder.path().into(),
+            log: folder.path().join("missing/drill.log"),
+            deadline: Duration::from_secs(1),
+        };
+        let (_asking, asked) = watch::channel(0);
+        let told: Told = Arc::new(|_, _, _| {});
+        let drill = drill(selected, &order, 0, false, &asked, &told).await;
+        let [attempt] = &drill.attempts[..] else {
+            panic!("{drill:?}")
+        };
+        assert_eq!((attempt.exit, attempt.outcome), (Some(4), None));
+        assert!(attempt.said.contains("could not be started"), "{}", attempt.said);
+        assert_eq!(drill.exit_code(&Default::default()), 4);
     }
 }

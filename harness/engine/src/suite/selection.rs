@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use firedrill_core::Plan;
 use firedrill_core::calendar::{Cadence, Rhythm};
+use firedrill_core::document::{Holds, holds};
 use firedrill_core::plan::{DrillDuty, Figure};
 use firedrill_core::resolve::resolve;
 use firedrill_core::suite::NotDrilled;
@@ -160,7 +161,13 @@ pub fn select(cadence: Cadence, plans: &[String], scenarios: &[String]) -> Resul
     Ok(selection)
 }
 
-/// Folders become the scenario files in them, in order.
+/// Whether a file of a folder is none of its scenarios, but what stands beside them: a plan, or firedrill's own settings.
+fn belongs_beside(path: &Path) -> Result<bool, Failure> {
+    let settings = path.file_name().is_some_and(|name| name == crate::config::HERE);
+    Ok(settings || holds(&library::read(path)?) == Holds::Plan)
+}
+
+/// Folders become the scenario files in them, in order; plans among them are passed over.
 fn files(arguments: &[String]) -> Result<Vec<String>, Failure> {
     let mut all = Vec::new();
     for argument in arguments {
@@ -173,10 +180,10 @@ fn files(arguments: &[String]) -> Result<Vec<String>, Failure> {
         let mut found: Vec<PathBuf> = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
-            if path
+            let yaml = path
                 .extension()
-                .is_some_and(|extension| extension == "yaml" || extension == "yml")
-            {
+                .is_some_and(|extension| extension == "yaml" || extension == "yml");
+            if yaml && !belongs_beside(&path)? {
                 found.push(path);
             }
             if found.len() > FILES_MAX {
@@ -195,4 +202,27 @@ fn files(arguments: &[String]) -> Result<Vec<String>, Failure> {
         all.extend(found.into_iter().map(|path| path.to_string_lossy().into_owned()));
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_beside_its_scenario_is_passed_over_and_refused_where_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        for (name, text) in [
+            ("plan.yaml", "plan: bakery\ncomponents: {}\ndisasters: {}\n"),
+            ("firedrill.yaml", "output: elsewhere\n"),
+            ("scenario.yaml", "scenario: server-gone\nplan: plan.yaml\n"),
+            ("broken.yaml", "scenaro: misspelt\n"),
+        ] {
+            std::fs::write(path(name), text).expect("a file");
+        }
+        let found = files(&[folder.path().to_string_lossy().into_owned()]).expect("a folder of scenarios");
+        assert_eq!(found, [path("broken.yaml"), path("scenario.yaml")]);
+        let named = files(&[path("plan.yaml")]).expect("what is named is left as it is");
+        assert_eq!(named, [path("plan.yaml")]);
+    }
 }

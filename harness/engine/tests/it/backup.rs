@@ -2,11 +2,12 @@
 //! refuses leaves nothing.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use firedrill_backup::{Database, Repository, RepositoryConfig};
 use firedrill_environment::{Lifecycle, Local, LocalOptions, Postgres, PostgresOptions, Store};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio_postgres::Client;
 
@@ -345,6 +346,45 @@ async fn what_cannot_be_trusted_is_refused_with_the_reason_and_leaves_nothing() 
     let (code, _, errors) = bench.run(&["verify"]);
     assert!(code == Some(3) && errors.contains("cannot tell"), "{code:?} {errors}");
     assert_eq!(bench.run(&["list"]).0, Some(4));
+    drop(client);
+    bench.local.close().await.expect("it ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_is_cut_off_can_be_done_again() {
+    let bench = Bench::open().await;
+    let client = connect(&bench.source).await;
+    let rows = "CREATE TABLE t AS SELECT key, sha512(key::text::bytea) AS body FROM generate_series(1, 1000000) key";
+    client.batch_execute(rows).await.expect("a table that takes a while");
+    let repository = Repository::open(&bench.config).expect("a repository");
+    repository
+        .base_backup(&database(&bench.source), "first", &|_| {})
+        .await
+        .expect("a base backup");
+    let into = bench.place.join("data").display().to_string();
+    for (signal, ends, left) in [(Signal::HUP, Some(130), 0), (Signal::KILL, None, 1)] {
+        let mut command = bench.command(&["restore", "--into", &into]);
+        let mut restore = command.stderr(Stdio::null()).spawn().expect("the command starts");
+        let deadline = Instant::now() + PATIENCE;
+        while bench.left().is_empty() {
+            assert!(Instant::now() < deadline, "it does not begin");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        bench.store.pause().await.expect("the store stands still");
+        let begun = bench.left();
+        assert!(
+            begun.len() == 1 && begun[0].starts_with(".data.restoring-"),
+            "no secret lies there: {begun:?}"
+        );
+        let pid = Pid::from_raw(restore.id().cast_signed()).expect("a process");
+        kill_process(pid, signal).expect("it runs");
+        assert_eq!(restore.wait().expect("it ends").code(), ends);
+        assert_eq!(bench.left().len(), left, "{:?}", bench.left());
+        bench.store.resume().await.expect("the store goes on");
+    }
+    let (code, _, errors) = bench.run(&["restore", "--into", &into]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(bench.left(), ["data", "data.repository.json"]);
     drop(client);
     bench.local.close().await.expect("it ends");
 }

@@ -109,6 +109,11 @@ fn a_folder_that_is_no_run_is_refused_or_open_never_passed() {
     );
     let nowhere = firedrill(&["judge", "/no/such/run"]);
     assert_eq!(nowhere.status.code(), Some(2), "{}", stderr(&nowhere));
+    assert!(
+        stderr(&nowhere).contains("runs list") && !stderr(&nowhere).contains("readable"),
+        "{}",
+        stderr(&nowhere)
+    );
 }
 
 #[test]

@@ -4,13 +4,14 @@
 use firedrill_environment::clean::{Filter, clean};
 use firedrill_environment::process::{self, Identity};
 use firedrill_environment::{
-    Endpoints, Exec, Files, Invocation, Lifecycle, Local, LocalOptions, Postgres, PostgresChoice, PostgresOptions,
-    Source, State,
+    Account, Endpoints, Exec, Files, Invocation, Lifecycle, Local, LocalOptions, Postgres, PostgresChoice,
+    PostgresOptions, Source, State,
 };
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -149,9 +150,22 @@ struct Harness {
 
 impl Harness {
     fn start(keep: bool) -> Self {
+        Self::start_as(keep, None)
+    }
+
+    fn start_as(keep: bool, user: Option<&Account>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let report = directory.path().join("report");
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        if let Some(user) = user {
+            std::os::unix::fs::chown(directory.path(), Some(user.uid), Some(user.gid)).unwrap();
+            command
+                .uid(user.uid)
+                .gid(user.gid)
+                .env("TMPDIR", "/tmp")
+                .env("HOME", directory.path());
+        }
+        let mut child = command
             .args([
                 "--exact",
                 "environment::harness_to_be_killed",
@@ -287,6 +301,57 @@ fn clean_does_the_work_of_a_killed_supervisor_and_spares_the_living() {
     assert_eq!(living_traces.left(), living_before);
     living.kill();
     until("nothing is left", GONE_WITHIN, || living_traces.left().is_empty());
+}
+
+/// Root cleans up after others, but only what they could clean up themselves.
+#[test]
+fn root_cleans_what_the_dead_run_of_another_user_left() {
+    let other = Account::choose().unwrap();
+    let Some(other) = other.filter(|other| {
+        let programs = [std::env::current_exe().unwrap(), PathBuf::from(BINARY)];
+        programs.iter().all(|program| other.can_reach(program))
+    }) else {
+        println!("SKIPPED: not root, or the tests lie where no other user can run them");
+        return;
+    };
+    let mut dead = Harness::start_as(false, Some(&other));
+    let traces = dead.traces();
+    assert_eq!(std::fs::metadata(&dead.runtime).unwrap().uid(), other.uid);
+    let supervisor = dead.supervisor();
+    assert!(supervisor.signal(Signal::KILL).unwrap());
+    until("the supervisor is dead", PATIENCE, || !supervisor.is_alive());
+    dead.kill();
+    assert!(!traces.left().is_empty());
+    // A journal that claims a directory which its owner cannot touch, and a process of somebody else.
+    let precious = tempfile::tempdir().unwrap();
+    let mut stranger = Command::new("sleep").arg("120").spawn().unwrap();
+    let identity = Identity::of(stranger.id().cast_signed()).unwrap();
+    let mut journal = std::fs::OpenOptions::new()
+        .append(true)
+        .open(dead.runtime.join("journal"))
+        .unwrap();
+    for entry in [
+        serde_json::json!({"directory": {"path": precious.path()}}),
+        serde_json::json!({"process": {"identity": identity}}),
+    ] {
+        writeln!(journal, "{entry}").unwrap();
+    }
+    let refused = std::thread::spawn({
+        let runtime = dead.runtime.clone();
+        move || clean(&Filter::Run(runtime))
+    });
+    // It waits for the stranger's end, which it cannot bring about.
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(stranger.try_wait().unwrap().is_none() && precious.path().exists());
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    let refused = refused.join().unwrap();
+    assert!(refused.len() == 1 && !refused[0].complete, "{refused:?}");
+    assert!(precious.path().exists());
+    drop(precious);
+    let cleaned = clean(&Filter::Run(dead.runtime.clone()));
+    assert!(cleaned.len() == 1 && cleaned[0].complete, "{cleaned:?}");
+    assert_eq!(traces.left(), Vec::<String>::new());
 }
 
 #[test]

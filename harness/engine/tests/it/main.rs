@@ -1,10 +1,12 @@
 //! Integration tests of the `firedrill` binary and what it is made of, against real services of this machine.
 
 mod backup;
+mod circumstances;
 mod command;
 mod drills;
 mod environment;
 mod faults;
+mod ground;
 mod histories;
 mod liars;
 mod own;

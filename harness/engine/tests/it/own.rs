@@ -201,3 +201,109 @@ async fn an_archive_command_finds_its_variables_and_leaves_postgres_its_own_mark
     assert!(!line.contains(PASSWORD) && !line.contains(KEY), "{line}");
     bed.local.close().await.unwrap();
 }
+
+/// Text without blanks and the marks of a message drawn over several lines.
+fn flat(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && *c != '│').collect()
+}
+
+fn firedrill(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = std::process::Command::new(BINARY)
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("FIREDRILL_OUTPUT")
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// What `init` writes, with backups and the restore by scripts of one's own; `backup.sh` is the caller's.
+fn scripted(backup: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, said) = firedrill(folder.path(), &["init", "."]);
+    assert_eq!(code, Some(0), "{said}");
+    let file = folder.path().join("scenario.yaml");
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    text.truncate(text.find("# A drill that cannot fail").unwrap());
+    for (old, new) in [
+        ("  store: backups\n", "  tool: scripts\n"),
+        ("base: { every: 1 d }", "base: { every: 1 d, run: [tools/backup.sh] }"),
+        (
+            "wal: { archive_timeout: 2 min }",
+            "wal: { archive_timeout: 2 min, run: [tools/archive.sh, \"%p\", \"%f\"] }",
+        ),
+        (
+            "restore: { into: standby, from: base_and_wal, target: end_of_archive }",
+            "run: { command: [tools/restore.sh], restores: standby, from: base_and_wal }",
+        ),
+    ] {
+        assert!(text.contains(old), "{old} is not in\n{text}");
+        text = text.replacen(old, new, 1);
+    }
+    std::fs::write(&file, text).unwrap();
+    let tools = folder.path().join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for (name, script) in [
+        ("backup.sh", backup),
+        ("archive.sh", "#!/bin/sh\nexit 0\n"),
+        ("restore.sh", "#!/bin/sh\nexit 1\n"),
+    ] {
+        std::fs::write(tools.join(name), script).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_first_backup_of_one_s_own_that_fails_is_no_failure_of_the_harness() {
+    for (script, needed) in [
+        ("#!/bin/sh\necho no room >&2\nexit 3\n", "its last lines: no room"),
+        (
+            "#!/no/such/interpreter\n",
+            "the interpreter that its first line names is not",
+        ),
+    ] {
+        let folder = scripted(script);
+        let (code, said) = firedrill(folder.path(), &["run", "scenario.yaml"]);
+        assert_eq!(code, Some(2), "{said}");
+        for needed in [needed, "the first base backup of yours failed", "own-base.log"] {
+            assert!(flat(&said).contains(&flat(needed)), "no {needed} in:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn a_script_that_cannot_be_started_is_refused_before_anything_is() {
+    for (old, new, needed) in [
+        ("[tools/backup.sh]", "[backup.sh]", "did you mean `tools/backup.sh`?"),
+        (
+            "[tools/restore.sh]",
+            "[tools/restor.sh]",
+            "did you mean `tools/restore.sh`?",
+        ),
+        (
+            "[tools/restore.sh]",
+            "[\"tools/restore.sh --newest\"]",
+            "write `[tools/restore.sh, --newest]`",
+        ),
+        (", \"%p\", \"%f\"", "", "neither %p nor %f"),
+    ] {
+        let folder = scripted("#!/bin/sh\nexit 0\n");
+        let file = folder.path().join("scenario.yaml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(old), "{old}");
+        std::fs::write(&file, text.replacen(old, new, 1)).unwrap();
+        let line = 1 + text.lines().position(|line| line.contains(old)).unwrap();
+        let (code, said) = firedrill(folder.path(), &["scenario", "check", "scenario.yaml"]);
+        assert_eq!(code, Some(2), "{new}: {said}");
+        assert!(flat(&said).contains(&flat(needed)), "no {needed} in:\n{said}");
+        assert!(
+            said.contains(&format!("scenario.yaml:{line}:")),
+            "not at line {line}:\n{said}"
+        );
+        let (code, said) = firedrill(folder.path(), &["run", "scenario.yaml"]);
+        assert_eq!(code, Some(2), "{new}: {said}");
+        assert!(flat(&said).contains(&flat(needed)), "no {needed} in:\n{said}");
+        assert!(!folder.path().join("firedrill-runs").exists(), "{new}: a run was begun");
+    }
+}

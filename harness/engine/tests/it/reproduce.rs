@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -44,6 +45,14 @@ fn only_run(folder: &Path) -> PathBuf {
 
 fn shell(command: &str) -> Output {
     Command::new("bash").args(["-c", command]).output().expect("a shell")
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[test]
@@ -222,6 +231,30 @@ fn a_kept_drill_goes_on_without_the_harness_until_clean_names_its_run() {
         "{answer}"
     );
 
+    // What the services write from now on is no evidence: it does not alter what was sealed.
+    let whole = || {
+        let judged = firedrill(&["judge", &run]);
+        assert_eq!(judged.status.code(), Some(3), "{}", said(&judged));
+        assert!(said(&judged).contains("evidence whole"), "{}", said(&judged));
+    };
+    let logs = told.lines().find_map(|line| line.trim().strip_prefix("logs in "));
+    let logs = PathBuf::from(logs.expect("the place of the logs"));
+    let sealed = file(Path::new(&run), "logs/database.log");
+    let runtime = logs.parent().expect("a runtime directory");
+    let postmaster = file(runtime, "database/data/postmaster.pid");
+    let postmaster = postmaster.lines().next().expect("a process");
+    assert!(shell(&format!("kill -HUP {postmaster}")).status.success());
+    until("the server writes a line", || file(&logs, "database.log") != sealed);
+    whole();
+    // WAL goes to the store itself.
+    let repository = json(file(runtime, "database/repository.json").as_bytes());
+    let endpoint = repository["endpoint"].as_str().expect("an endpoint");
+    let address = endpoint.trim_start_matches("http://");
+    assert!(
+        std::net::TcpStream::connect(address).is_ok(),
+        "nobody listens at {endpoint}"
+    );
+
     let listed = firedrill(&["runs", "list", "--output", &output, "--format", "json"]);
     assert!(
         json(&listed.stdout)[0]["note"]
@@ -238,6 +271,7 @@ fn a_kept_drill_goes_on_without_the_harness_until_clean_names_its_run() {
         Some(2),
         "nothing of it is left"
     );
+    whole();
     let pruned = firedrill(&["runs", "prune", "--output", &output, "--keep", "0"]);
     assert!(
         said(&pruned).contains("1 run") && Path::new(&run).exists(),
@@ -250,6 +284,60 @@ fn a_kept_drill_goes_on_without_the_harness_until_clean_names_its_run() {
         "{}",
         said(&pruned)
     );
+}
+
+/// Neither whoever ends it nor whoever prunes knows where its runtime directory lies, but by its run.
+#[test]
+fn a_drill_kept_under_another_tmpdir_is_spared_by_prune_and_ended_by_its_run() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let folder = tempfile::tempdir().expect("a folder");
+    let elsewhere = tempfile::Builder::new()
+        .prefix("k")
+        .permissions(std::fs::Permissions::from_mode(0o755))
+        .tempdir_in("/tmp")
+        .expect("a folder");
+    let output = folder.path().display().to_string();
+    let kept = Command::new(env!("CARGO_BIN_EXE_firedrill"))
+        .args(["run", SCENARIO, "--until", "prepare", "--keep", "--output", &output])
+        .env("TMPDIR", elsewhere.path())
+        .output()
+        .expect("the binary starts");
+    assert_eq!(kept.status.code(), Some(3), "{}", said(&kept));
+    let run = only_run(folder.path());
+    let left = || std::fs::read_dir(elsewhere.path()).expect("a folder").count();
+    assert_eq!(left(), 1, "its runtime directory");
+
+    let here = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_firedrill"))
+            .args(arguments)
+            .env("TMPDIR", "/tmp")
+            .output()
+            .expect("the binary starts")
+    };
+    let listed = here(&["runs", "list", "--output", &output, "--format", "json"]);
+    let note = json(&listed.stdout)[0]["note"].to_string();
+    assert!(note.contains("firedrill clean"), "{note}");
+    let pruned = here(&["runs", "prune", "--output", &output, "--keep", "0", "--yes"]);
+    assert!(pruned.status.success() && run.exists(), "{}", said(&pruned));
+    let unnamed = here(&["clean", "no-such-run"]);
+    let words = said(&unnamed).replace('│', " ");
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("it is not in /tmp"), "{words}");
+    // Without the note, the lock of its supervisor still speaks for it.
+    let note = run.join("runtime");
+    let noted = std::fs::read(&note).expect("a note");
+    std::fs::remove_file(&note).expect("removed");
+    let pruned = here(&["runs", "prune", "--output", &output, "--keep", "0", "--yes"]);
+    assert!(said(&pruned).contains("in use") && run.exists(), "{}", said(&pruned));
+    std::fs::write(&note, noted).expect("written");
+
+    let cleaned = here(&["clean", &run.display().to_string()]);
+    assert_eq!(cleaned.status.code(), Some(0), "{}", said(&cleaned));
+    assert_eq!(left(), 0);
+    let judged = here(&["judge", &run.display().to_string()]);
+    assert!(said(&judged).contains("evidence whole"), "{}", said(&judged));
+    let pruned = here(&["runs", "prune", "--output", &output, "--keep", "0", "--yes"]);
+    assert!(pruned.status.success() && !run.exists(), "{}", said(&pruned));
 }
 
 #[test]

@@ -405,3 +405,30 @@ fn a_suite_that_is_interrupted_leaves_nothing_running() {
     );
     assert_eq!(suite.drills[0].deciding().and_then(|attempt| attempt.exit), Some(130));
 }
+
+#[test]
+fn the_folder_that_init_writes_is_a_folder_of_scenarios() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("my-drill");
+    let init = firedrill(&["init", path(&own)]);
+    assert!(init.status.success(), "{}", stderr(&init));
+    let plan = own.join("plan.yaml");
+    let history = path(folder.path());
+    for arguments in [
+        &["suite", "monthly", path(&own), "--list"][..],
+        &[
+            "schedule",
+            "--plan",
+            path(&plan),
+            "--scenario",
+            path(&own),
+            "--history",
+            history,
+        ],
+    ] {
+        let output = firedrill(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    }
+    let named = firedrill(&["suite", "monthly", path(&plan), "--list"]);
+    assert_eq!(named.status.code(), Some(2), "{}", stderr(&named));
+}

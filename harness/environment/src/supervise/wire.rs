@@ -22,6 +22,8 @@ pub(crate) enum Order {
     End(Identity),
     /// Remove this directory, outside the runtime directory, at the end.
     Register(PathBuf),
+    /// Let nobody remove this directory of evidence while the run lives.
+    Guard(PathBuf),
     /// Keep everything when the harness ends, until released.
     Hold,
 }

@@ -10,8 +10,9 @@ const LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
 const TAIL_LINES: usize = 6;
 const TAIL_BYTES: usize = 800;
 
-/// Adds to the log of a command. A log that cannot be written is missed, but ends no recovery.
-pub(super) fn write(logs: &Path, name: &str, title: &str, out: &str, err: &str) {
+/// The name of a command's log, from the name of the step, fault, backup or check.
+#[must_use]
+pub fn log_file(name: &str) -> String {
     let plain = |c: char| {
         if c.is_ascii_alphanumeric() || c == '-' || c == '_' {
             c
@@ -20,7 +21,12 @@ pub(super) fn write(logs: &Path, name: &str, title: &str, out: &str, err: &str) 
         }
     };
     let name: String = name.chars().take(60).map(plain).collect();
-    let path = logs.join(format!("own-{name}.log"));
+    format!("own-{name}.log")
+}
+
+/// Adds to the log of a command. A log that cannot be written is missed, but ends no recovery.
+pub(super) fn write(logs: &Path, name: &str, title: &str, out: &str, err: &str) {
+    let path = logs.join(log_file(name));
     let file = OpenOptions::new().create(true).append(true).open(&path);
     let Ok(mut file) = file else { return };
     let length = file.metadata().map_or(0, |metadata| metadata.len());

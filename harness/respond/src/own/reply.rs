@@ -4,7 +4,7 @@ use std::fmt;
 
 use firedrill_backup::parse_lsn;
 use firedrill_core::event::Coverage;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::clock;
 
@@ -37,9 +37,27 @@ pub struct Reply {
     /// Damage found, each in words.
     #[serde(default)]
     pub found: Vec<String>,
-    /// How much it looked at.
-    #[serde(default)]
+    /// How much it looked at; what is left out of it is none.
+    #[serde(default, deserialize_with = "covered")]
     pub covered: Option<Coverage>,
+}
+
+/// Unlike the record of it, a declaration may leave parts out; one that is misspelt would count as none.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Declared {
+    relations: u64,
+    rows: u64,
+    bytes: u64,
+}
+
+fn covered<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Coverage>, D::Error> {
+    let declared = Option::<Declared>::deserialize(deserializer)?;
+    Ok(declared.map(|declared| Coverage {
+        relations: declared.relations,
+        rows: declared.rows,
+        bytes: declared.bytes,
+    }))
 }
 
 /// A recovery point as a tool declares it.
@@ -108,12 +126,21 @@ mod tests {
         assert_eq!(reply.recovery_point, Some(DeclaredPoint::Lsn("0/3000148".into())));
         let reply = read(r#"{"found": ["page 3"], "covered": {"relations": 1, "rows": 2, "bytes": 3}}"#);
         assert_eq!(reply.unwrap().unwrap().covered.unwrap().rows, 2);
+        let rows_alone = read(r#"{"covered": {"rows": 1302}}"#).unwrap().unwrap();
+        assert_eq!(
+            rows_alone.covered,
+            Some(Coverage {
+                rows: 1302,
+                ..Coverage::default()
+            })
+        );
     }
 
     #[test]
     fn a_line_that_is_meant_and_wrong_is_told() {
         for (line, wrong) in [
             ("{", "EOF"),
+            (r#"{"covered": {"rwos": 12}}"#, "rwos"),
             (r#"{"recovery_piont": {"lsn": "0/1"}}"#, "recovery_piont"),
             (r#"{"recovery_point": {"lsn": "yesterday"}}"#, "yesterday"),
             (r#"{"recovery_point": {"time": "2026-01-31 23:59:59"}}"#, "offset"),

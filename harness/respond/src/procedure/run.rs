@@ -12,9 +12,25 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Gate, ProcedureOutcome, Ready, StepOutcome};
+use crate::action::ActionError;
 use crate::action::{self, Waiting};
 use crate::clock::instant;
 use crate::observer::Observer;
+
+/// Why a step did not succeed, in words, and whether that was for what the harness itself lacks.
+pub(crate) struct Broken {
+    why: String,
+    lack: bool,
+}
+
+impl From<ActionError> for Broken {
+    fn from(error: ActionError) -> Broken {
+        Broken {
+            why: error.to_string(),
+            lack: error.is_lack(),
+        }
+    }
+}
 
 /// Runs the steps; `perform` does one and says what it did, or why it failed.
 pub(crate) async fn run<P, F>(
@@ -27,7 +43,7 @@ pub(crate) async fn run<P, F>(
 ) -> ProcedureOutcome
 where
     P: Fn(Action, Waiting) -> F,
-    F: Future<Output = Result<String, String>> + Send + 'static,
+    F: Future<Output = Result<String, Broken>> + Send + 'static,
 {
     observer.observed(
         instant(),
@@ -80,14 +96,16 @@ where
     }
 }
 
-type Joined = Result<(Id, (StepEdge, String)), tokio::task::JoinError>;
+/// How a step ended: how far, what it said, and whether it failed for what the harness lacks.
+type StepEnd = (StepEdge, String, bool);
+type Joined = Result<(Id, StepEnd), tokio::task::JoinError>;
 
 struct Run<'a> {
     steps: &'a [Ready],
     observer: Arc<dyn Observer>,
     gate: Option<Arc<dyn Gate>>,
     ended: Vec<Option<StepOutcome>>,
-    tasks: JoinSet<(StepEdge, String)>,
+    tasks: JoinSet<StepEnd>,
     at_work: HashMap<Id, usize>,
 }
 
@@ -129,18 +147,15 @@ impl Run<'_> {
             let Some((index, before)) = (0..self.steps.len()).find_map(hopeless) else {
                 return;
             };
-            self.end(
-                index,
-                StepEdge::Skipped,
-                format!("step `{}` did not succeed", self.steps[before].name),
-            );
+            let why = format!("step `{}` did not succeed", self.steps[before].name);
+            self.end(index, (StepEdge::Skipped, why, false));
         }
     }
 
     fn start<P, F>(&mut self, index: usize, until: Instant, perform: &P)
     where
         P: Fn(Action, Waiting) -> F,
-        F: Future<Output = Result<String, String>> + Send + 'static,
+        F: Future<Output = Result<String, Broken>> + Send + 'static,
     {
         let step = &self.steps[index];
         self.tell(index, StepEdge::Begun, String::new());
@@ -159,9 +174,9 @@ impl Run<'_> {
             match timeout_at(until + held.elapsed(), work).await {
                 Ok(Ok(detail)) => {
                     pass(gate.as_ref(), &name, StepSide::After).await;
-                    (StepEdge::Done, detail)
+                    (StepEdge::Done, detail, false)
                 }
-                Ok(Err(error)) => (StepEdge::Failed, error),
+                Ok(Err(broken)) => (StepEdge::Failed, broken.why, broken.lack),
                 Err(_) => {
                     let words = waiting.words();
                     let waited = if words.is_empty() {
@@ -169,7 +184,7 @@ impl Run<'_> {
                     } else {
                         format!("; it waited for {words}")
                     };
-                    (StepEdge::TimedOut, format!("{whose} deadline passed{waited}"))
+                    (StepEdge::TimedOut, format!("{whose} deadline passed{waited}"), false)
                 }
             }
         });
@@ -177,15 +192,15 @@ impl Run<'_> {
     }
 
     fn take_in(&mut self, joined: Joined) {
-        let (id, (edge, detail)) = match joined {
+        let (id, end) = match joined {
             Ok(ended) => ended,
-            Err(error) => (
-                error.id(),
-                (StepEdge::Failed, "the step broke off: a fault of this program".into()),
-            ),
+            Err(error) => {
+                let why = "the step broke off: a fault of this program".into();
+                (error.id(), (StepEdge::Failed, why, true))
+            }
         };
         if let Some(index) = self.at_work.remove(&id) {
-            self.end(index, edge, detail);
+            self.end(index, end);
         }
     }
 
@@ -194,21 +209,24 @@ impl Run<'_> {
         let mut at_work: Vec<usize> = self.at_work.drain().map(|(_, index)| index).collect();
         at_work.sort_unstable();
         for index in at_work {
-            self.end(index, StepEdge::Failed, "cancelled while it was at work".into());
+            let why = "cancelled while it was at work".into();
+            self.end(index, (StepEdge::Failed, why, false));
         }
         for index in 0..self.steps.len() {
             if self.ended[index].is_none() {
-                self.end(index, StepEdge::Skipped, "the procedure was cancelled".into());
+                let why = "the procedure was cancelled".into();
+                self.end(index, (StepEdge::Skipped, why, false));
             }
         }
     }
 
-    fn end(&mut self, index: usize, edge: StepEdge, detail: String) {
+    fn end(&mut self, index: usize, (edge, detail, lack): StepEnd) {
         self.tell(index, edge, detail.clone());
         self.ended[index] = Some(StepOutcome {
             name: self.steps[index].name.clone(),
             edge,
             detail,
+            lack,
         });
     }
 

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use firedrill_core::Stamp;
+use firedrill_environment::EnvironmentError;
 use tokio::sync::Barrier;
 
 use super::*;
@@ -36,6 +37,15 @@ impl Seen {
     }
 }
 
+impl From<&str> for Broken {
+    fn from(why: &str) -> Broken {
+        Broken {
+            why: why.into(),
+            lack: false,
+        }
+    }
+}
+
 /// A step whose action names what the test makes of it.
 fn step(name: &str, after: &[usize]) -> Ready {
     Ready {
@@ -65,6 +75,11 @@ async fn run_all(steps: &[Ready], deadline: Duration, seen: &Arc<Seen>) -> Proce
         |action, waiting| async move {
             match named(&action).as_str() {
                 "bad" => Err("it broke".into()),
+                "no room" => {
+                    let source = std::io::ErrorKind::StorageFull.into();
+                    let what = "cannot write postgresql.conf".into();
+                    Err(ActionError::from(EnvironmentError::Io { what, source }).into())
+                }
                 "stuck" => {
                     waiting.on("a day that never comes");
                     std::future::pending().await
@@ -128,6 +143,27 @@ async fn what_follows_a_failure_is_skipped_and_the_rest_goes_on() {
     assert_eq!(edges(&outcome), wanted);
     assert_eq!(outcome.steps[0].detail, "it broke");
     assert_eq!(outcome.steps[2].detail, "step `b` did not succeed");
+    assert_eq!(outcome.lack(), None);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_for_what_the_harness_lacks_is_told_from_one_that_fails() {
+    let seen = Arc::new(Seen::default());
+    let steps = [step("bad", &[]), step("no room", &[]), step("c", &[1])];
+    let outcome = run_all(&steps, LONG, &seen).await;
+    assert!(!outcome.succeeded);
+    let wanted = [
+        ("bad", StepEdge::Failed),
+        ("no room", StepEdge::Failed),
+        ("c", StepEdge::Skipped),
+    ];
+    assert_eq!(edges(&outcome), wanted);
+    assert_eq!(outcome.lack(), Some(&outcome.steps[1]));
+    let outcome = run_all(&[step("panics", &[])], LONG, &seen).await;
+    assert!(
+        outcome.lack().is_some(),
+        "a fault of this program is none of the plan's"
+    );
 }
 
 #[tokio::test]
@@ -215,7 +251,7 @@ async fn cancelling_ends_what_is_at_work_and_tells_it() {
         cancel,
         move |_, _| {
             trigger.cancel();
-            std::future::pending::<Result<String, String>>()
+            std::future::pending::<Result<String, Broken>>()
         },
     )
     .await;

@@ -149,6 +149,34 @@ fn a_tier_released_too_early_misses_the_order() {
 }
 
 #[test]
+fn a_tier_that_served_at_the_release_and_failed_once_more_at_once_leaves_the_order_open() {
+    let mut run = two_tiers();
+    run.push(118_000, Event::Released { tier: 1 });
+    assert_eq!(run.of("order"), Outcome::Pass);
+    // As soon as tier 1 has its traffic, tier 0 fails again, within its stability window of 5 s.
+    let relapse = 118_500 * MS..119_000 * MS;
+    for operation in &mut run.operations {
+        if operation.class == WORKLOAD && relapse.contains(&operation.scheduled) {
+            *operation = failed(*operation, OperationOutcome::Refused);
+        }
+    }
+    let finding = run.finding("order");
+    assert_eq!(finding.outcome, Outcome::Inconclusive, "{finding:#?}");
+    assert!(finding.because.contains("failed again"), "{}", finding.because);
+    // Down when the other is let in, it is no matter what happened before.
+    run.events
+        .retain(|(_, event)| !matches!(event, Event::Released { tier: 1 }));
+    run.push(118_900, Event::Released { tier: 1 });
+    let relapse = 118_000 * MS..119_000 * MS;
+    for operation in &mut run.operations {
+        if operation.class == WORKLOAD && relapse.contains(&operation.scheduled) {
+            *operation = failed(*operation, OperationOutcome::Refused);
+        }
+    }
+    assert_eq!(run.of("order"), Outcome::Fail);
+}
+
+#[test]
 fn a_release_within_the_doubt_or_none_at_all_leaves_the_order_open() {
     let mut run = two_tiers();
     assert_eq!(run.of("order"), Outcome::Inconclusive);

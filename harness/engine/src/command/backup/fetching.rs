@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use firedrill_backup::{RepositoryConfig, restore_command};
+use firedrill_backup::{Error, RepositoryConfig, restore_command};
 use firedrill_environment::Account;
 
 use super::super::Failure;
@@ -31,10 +31,9 @@ pub(super) fn owner_of(into: &Path) -> Result<Option<Account>, Failure> {
     }))
 }
 
-/// Writes the repository file that the server fetches WAL with to `named`, or beside `into`. Returns its path and the
-/// `restore_command` that reads it.
-pub(super) fn write_wal_config(
-    config: &RepositoryConfig,
+/// Where the repository file will lie that the server fetches WAL with, `named` or beside `into`, and the
+/// `restore_command` that reads it. Nothing is written yet.
+pub(super) fn wal_config(
     into: &Path,
     named: Option<&Path>,
     owner: Option<&Account>,
@@ -69,9 +68,20 @@ pub(super) fn write_wal_config(
             file.display()
         )));
     }
-    config
-        .write(&file)
-        .map_err(|error| Failure::Input(miette::miette!("{error}")))?;
     let command = restore_command(&program, &file);
     Ok((file, command))
+}
+
+/// Writes the repository file, for the user that the server runs as. What cannot be given to that user does not stay.
+pub(super) fn write_wal_config(config: &RepositoryConfig, file: &Path, owner: Option<&Account>) -> Result<(), Error> {
+    config.write(file)?;
+    let Some(owner) = owner else { return Ok(()) };
+    std::os::unix::fs::lchown(file, Some(owner.uid), Some(owner.gid)).map_err(|source| {
+        let _ = std::fs::remove_file(file);
+        Error::Io {
+            action: "give to the user that the server runs as",
+            path: file.to_owned(),
+            source,
+        }
+    })
 }

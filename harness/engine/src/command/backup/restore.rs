@@ -3,7 +3,7 @@
 //! The one idea: whatever could refuse refuses before anything is written, and what fails later leaves nothing that starts.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::{ArgGroup, Args};
@@ -12,7 +12,7 @@ use firedrill_backup::{
 };
 
 use super::super::Failure;
-use super::fetching::{owner_of, write_wal_config};
+use super::fetching::{owner_of, wal_config, write_wal_config};
 use super::place::RepositoryArguments;
 use super::told::{Meter, tell};
 use crate::cli::Cli;
@@ -70,7 +70,7 @@ pub struct Restore {
     pub wal_config: Option<PathBuf>,
     /// The repository file that this restore has written, until it has succeeded.
     #[arg(skip)]
-    written: OnceLock<PathBuf>,
+    written: Arc<OnceLock<PathBuf>>,
 }
 
 const RESTORE_HELP: &str = "\
@@ -193,13 +193,22 @@ impl Restore {
         let into = std::path::absolute(into)
             .map_err(|error| Failure::Input(miette::miette!("{}: {error}", into.display())))?;
         let owner = owner_of(&into)?;
-        let fetch = match &self.wal_fetch {
-            Some(command) => command.clone(),
+        let (file, fetch) = match &self.wal_fetch {
+            Some(command) => (None, command.clone()),
             None => {
-                let (file, command) = write_wal_config(config, &into, self.wal_config.as_deref(), owner.as_ref())?;
-                let _ = self.written.set(file);
-                command
+                let (file, command) = wal_config(&into, self.wal_config.as_deref(), owner.as_ref())?;
+                (Some(file), command)
             }
+        };
+        // It holds secrets: it is written when the directory that needs it is complete.
+        let (config, written) = (config.clone(), Arc::clone(&self.written));
+        let ready = move || match file {
+            Some(file) => {
+                write_wal_config(&config, &file, owner.as_ref())?;
+                let _ = written.set(file);
+                Ok(())
+            }
+            None => Ok(()),
         };
         if !cli.quiet {
             say(&format!("firedrill: restoring {} into {}", record.id, into.display()));
@@ -207,7 +216,7 @@ impl Restore {
         let total = record.objects.first().map_or(0, |archive| archive.plain_bytes);
         let meter = Meter::new(total, cli.quiet);
         let restored = repository
-            .restore_base(&record.id, &into, target, &fetch, &|bytes| meter.at(bytes))
+            .restore_base_with(&record.id, &into, target, &fetch, ready, &|bytes| meter.at(bytes))
             .await;
         meter.end();
         let restored = match restored {
@@ -217,15 +226,6 @@ impl Restore {
                 return super::failed(error);
             }
         };
-        if let (Some(file), Some(owner)) = (self.written.get(), &owner) {
-            std::os::unix::fs::lchown(file, Some(owner.uid), Some(owner.gid)).map_err(|error| {
-                Failure::Harness(miette::miette!(
-                    help = "give it to the user that the server runs as, or recovery stops at its first WAL file",
-                    "{}: {error}",
-                    file.display()
-                ))
-            })?;
-        }
         tell(
             &restored,
             record,

@@ -6,6 +6,7 @@ use crate::error::{EnvironmentError, Result};
 use crate::postgres::connection::Session;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -104,7 +105,7 @@ impl Postgres {
         args.extend(place("hba_file", directory.join("pg_hba.conf").display().to_string()));
         args.extend(place("listen_addresses", Ipv4Addr::LOCALHOST.to_string()));
         args.extend(place("port", port.to_string()));
-        args.extend(place("unix_socket_directories", directory.display().to_string()));
+        args.extend(place("unix_socket_directories", listed(directory)));
         args.extend(place("logging_collector", "off".into()));
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let running = self
@@ -155,9 +156,25 @@ impl Postgres {
     }
 }
 
+/// A directory as the one entry of a setting that is a list.
+fn listed(directory: &Path) -> String {
+    format!("\"{}\"", directory.display().to_string().replace('"', "\"\""))
+}
+
 fn free_port() -> Result<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
         .map_err(EnvironmentError::io("cannot find a free port on 127.0.0.1"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_with_a_comma_is_one_directory() {
+        assert_eq!(listed(Path::new("/tmp/a, b/fd")), "\"/tmp/a, b/fd\"");
+        assert_eq!(listed(Path::new("/tmp/\"c\"")), "\"/tmp/\"\"c\"\"\"");
+    }
 }
