@@ -47,7 +47,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0    every target was met
   1    a target was missed
-  2    bad usage, a bad input file, or altered evidence
+  2    bad usage, a bad input file, a command of yours that fails before the recovery, or altered evidence
   3    inconclusive: the evidence does not decide
   4    the harness itself failed
   5    stopped by a safety guard

@@ -30,7 +30,7 @@ use crate::cli::{Cli, Color, Command, Format};
 /// What a command ended with, by the exit code it stands for.
 #[derive(Debug)]
 pub enum Failure {
-    /// Bad usage, a bad input file or altered evidence (2).
+    /// Bad usage, a bad input file, a command of the scenario that failed, or altered evidence (2).
     Input(miette::Report),
     /// What was asked for cannot run on this machine: skipped, and never passed (3).
     Skipped(miette::Report),

@@ -199,12 +199,13 @@ pub(crate) fn order(facts: &Facts<'_>, tiers: &[Restoration], windows: &Windows)
             let served = restoration
                 .impact_late
                 .is_some_and(|impact| windows.serves_at(traffic, released.early, impact));
+            // What failed only after the release, for the first time or again, is not the release's doing.
+            let spared = restoration.impact_early.is_some_and(|impact| impact > released.late);
             let outcome =
-                // A relapse after the release is not the release's doing.
-                if restoration.untouched || restoration.first.1.is_some_and(|late| late <= released.early) {
+                if restoration.untouched || spared || restoration.first.1.is_some_and(|late| late <= released.early) {
                     Outcome::Pass
                 } else if restoration.measured
-                    && restoration.impact_late.is_some()
+                    && restoration.impact_late.is_some_and(|impact| impact <= released.late)
                     && restoration.first.0 > released.late
                     && (!served || restoration.never)
                 {
