@@ -54,6 +54,14 @@ pub const PLANS: &[Shipped] = &[
 /// The shipped scenarios.
 pub const SCENARIOS: &[Shipped] = &[
     shipped!(
+        "cibozer/database-loss-as-written",
+        "scenarios/cibozer/database-loss-as-written.yaml"
+    ),
+    shipped!(
+        "concierge/database-loss-as-written",
+        "scenarios/concierge/database-loss-as-written.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/backup-of-corrupt-database",
         "scenarios/samia-tarot-failover/backup-of-corrupt-database.yaml"
     ),

@@ -31,6 +31,9 @@ macro_rules! tool {
 
 /// The tools of the shipped scenarios, by their place in the repository.
 pub const TOOLS: &[(&str, &[u8])] = &[
+    tool!("scenarios/concierge/tools/migrations/0001_schema.sql"),
+    tool!("scenarios/concierge/tools/push.sh"),
+    tool!("scenarios/concierge/tools/reset.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/archive.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/backup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/configure.sh"),
@@ -189,6 +192,17 @@ pub fn missing_programs(scenario: &Scenario) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_migrations_make_the_schema_of_the_application() {
+        let migration = "scenarios/concierge/tools/migrations/0001_schema.sql";
+        let (_, bytes) = TOOLS.iter().find(|(name, _)| *name == migration).unwrap();
+        assert_eq!(
+            std::str::from_utf8(bytes).unwrap(),
+            firedrill_app::schema_sql(),
+            "copy fixtures/app/sql/schema.sql to {migration}"
+        );
+    }
 
     #[test]
     fn every_tool_is_embedded() {

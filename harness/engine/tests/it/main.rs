@@ -1,5 +1,6 @@
 //! Integration tests of the `firedrill` binary and what it is made of, against real services of this machine.
 
+mod as_written;
 mod backup;
 mod circumstances;
 mod command;
