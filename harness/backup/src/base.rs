@@ -37,8 +37,8 @@ impl Default for BaseBackupOptions {
 }
 
 impl Repository {
-    /// Takes a base backup. Where the cluster archives, the call returns once the WAL that the backup needs has been
-    /// archived; where it does not, that WAL lies within the backup. `progress` is told the bytes read so far.
+    /// Takes a base backup. Where the cluster archives and the backup does not carry the WAL that it needs, the call returns
+    /// once that has been archived; where it does not archive, that WAL lies within the backup. `progress` is told the bytes read so far.
     ///
     /// # Errors
     /// The server refuses or reports damaged pages (XX001, at the end of the stream), it has tablespaces of its own
@@ -95,7 +95,8 @@ impl Repository {
             "BASE_BACKUP (LABEL '{}', PROGRESS 0, CHECKPOINT 'fast', WAL {}, WAIT {}, MANIFEST 'yes', MANIFEST_CHECKSUMS 'CRC32C'{})",
             label.replace('\'', "''"),
             u8::from(record.wal_included),
-            u8::from(archives),
+            // What lies within the backup needs no archive, which may be what is broken.
+            u8::from(archives && !record.wal_included),
             if options.unchecked {
                 ", VERIFY_CHECKSUMS false"
             } else {

@@ -156,6 +156,29 @@ async fn a_cluster_that_does_not_archive_gets_its_wal_into_the_backup() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_carries_its_wal_does_not_wait_for_an_archive_that_is_broken() {
+    let (s3, home) = (S3::start().await, Home::new());
+    let mut cluster = Cluster::create(&home, "data", &["archive_mode=on", "archive_command=/bin/false"]);
+    let client = cluster.ready().await;
+    client
+        .batch_execute("CREATE TABLE t AS SELECT generate_series(1, 1000)")
+        .await
+        .unwrap();
+    let options = BaseBackupOptions {
+        include_wal: Some(true),
+        ..BaseBackupOptions::default()
+    };
+    let (repository, database) = (s3.repository(), cluster.database("postgres"));
+    let taken = repository.base_backup_with(&database, "no archive", &options, &|_| {});
+    let record = tokio::time::timeout(std::time::Duration::from_secs(60), taken)
+        .await
+        .expect("it does not wait for the archive")
+        .unwrap();
+    assert!(record.wal_included);
+    assert!(repository.verify(&record.id).await.unwrap().is_good());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_page_and_a_wrong_password_leave_no_backup() {
     let (s3, home) = (S3::start().await, Home::new());
     let mut cluster = Cluster::create(&home, "data", &[]);
