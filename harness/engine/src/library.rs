@@ -51,6 +51,7 @@ pub const PLANS: &[Shipped] = &[
 
 /// The shipped scenarios.
 pub const SCENARIOS: &[Shipped] = &[
+    shipped!("bmf001/human-error-merge", "scenarios/bmf001/human-error-merge.yaml"),
     shipped!(
         "samia-tarot-failover/backup-of-corrupt-database",
         "scenarios/samia-tarot-failover/backup-of-corrupt-database.yaml"
