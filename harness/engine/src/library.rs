@@ -53,6 +53,10 @@ pub const PLANS: &[Shipped] = &[
 pub const SCENARIOS: &[Shipped] = &[
     shipped!("bmf001/human-error-merge", "scenarios/bmf001/human-error-merge.yaml"),
     shipped!(
+        "bmf001/human-error-point-in-time",
+        "scenarios/bmf001/human-error-point-in-time.yaml"
+    ),
+    shipped!(
         "samia-tarot-failover/backup-of-corrupt-database",
         "scenarios/samia-tarot-failover/backup-of-corrupt-database.yaml"
     ),
