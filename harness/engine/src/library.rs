@@ -56,6 +56,7 @@ pub const SCENARIOS: &[Shipped] = &[
         "bmf001/human-error-point-in-time",
         "scenarios/bmf001/human-error-point-in-time.yaml"
     ),
+    shipped!("bmf001/human-error-undo", "scenarios/bmf001/human-error-undo.yaml"),
     shipped!(
         "samia-tarot-failover/backup-of-corrupt-database",
         "scenarios/samia-tarot-failover/backup-of-corrupt-database.yaml"

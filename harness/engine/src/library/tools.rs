@@ -32,6 +32,7 @@ macro_rules! tool {
 /// The tools of the shipped scenarios, by their place in the repository.
 pub const TOOLS: &[(&str, &[u8])] = &[
     tool!("scenarios/bmf001/tools/merge.sh"),
+    tool!("scenarios/bmf001/tools/undo.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/archive.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/backup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/configure.sh"),
