@@ -94,6 +94,10 @@ pub const SCENARIOS: &[Shipped] = &[
         "scenarios/samia-tarot-failover/wrong-update.yaml"
     ),
     shipped!(
+        "samia-tarot/backup-too-old",
+        "scenarios/samia-tarot/backup-too-old.yaml"
+    ),
+    shipped!(
         "samia-tarot/database-failure-as-written",
         "scenarios/samia-tarot/database-failure-as-written.yaml"
     ),

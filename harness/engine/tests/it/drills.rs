@@ -50,7 +50,7 @@ pub(crate) fn runs(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn drill(scenario: &str) {
+pub(crate) fn drill(scenario: &str) {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().expect("a folder");
     held_to_its_word(scenario, &[], folder.path());

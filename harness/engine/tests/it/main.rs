@@ -7,6 +7,7 @@ mod environment;
 mod faults;
 mod histories;
 mod liars;
+mod mistakes;
 mod own;
 mod pipelines;
 mod reproduce;
