@@ -11,6 +11,7 @@ use crate::scenario::Scenario;
 use crate::terms::Terms;
 
 mod altered;
+mod aside;
 mod criteria;
 mod damage;
 mod doubts;

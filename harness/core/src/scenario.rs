@@ -115,6 +115,18 @@ impl Scenario {
         let checks = self.checks.values().map(|check| &check.run);
         backups.chain(steps).chain(faults.flatten()).chain(checks).collect()
     }
+
+    /// What it and its twins prove: the drill as `PLAN/SCENARIO` or `PLAN/SCENARIO:TWIN`, and the finding.
+    pub fn proofs(&self) -> impl Iterator<Item = (String, &str)> {
+        let name = format!("{}/{}", self.plan, self.scenario);
+        let twins = self.twins.iter().map({
+            let name = name.clone();
+            move |(twin, of)| (format!("{name}:{twin}"), &of.proves)
+        });
+        std::iter::once((name, &self.proves))
+            .chain(twins)
+            .flat_map(|(drill, proved)| proved.iter().map(move |proved| (drill.clone(), proved.as_str())))
+    }
 }
 
 fn one() -> u32 {
@@ -231,6 +243,9 @@ pub struct Twin {
     pub summary: String,
     /// The sections that replace the scenario's.
     pub instead: Instead,
+    /// See [`Scenario::proves`]; what the twin proves, which the scenario itself need not.
+    #[serde(default)]
+    pub proves: Vec<String>,
     /// What a run must end with.
     pub expect: Expectation,
 }

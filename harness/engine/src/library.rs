@@ -53,6 +53,12 @@ pub const PLANS: &[Shipped] = &[
 
 /// The shipped scenarios.
 pub const SCENARIOS: &[Shipped] = &[
+    shipped!("bmf001/human-error-merge", "scenarios/bmf001/human-error-merge.yaml"),
+    shipped!(
+        "bmf001/human-error-point-in-time",
+        "scenarios/bmf001/human-error-point-in-time.yaml"
+    ),
+    shipped!("bmf001/human-error-undo", "scenarios/bmf001/human-error-undo.yaml"),
     shipped!(
         "cibozer/database-loss-as-written",
         "scenarios/cibozer/database-loss-as-written.yaml"
@@ -96,6 +102,10 @@ pub const SCENARIOS: &[Shipped] = &[
     shipped!(
         "samia-tarot-failover/wrong-update",
         "scenarios/samia-tarot-failover/wrong-update.yaml"
+    ),
+    shipped!(
+        "samia-tarot/backup-too-old",
+        "scenarios/samia-tarot/backup-too-old.yaml"
     ),
     shipped!(
         "samia-tarot/database-failure-as-written",

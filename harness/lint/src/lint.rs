@@ -22,7 +22,7 @@ pub struct Proof {
     pub rule: String,
     /// What the finding is about; unset: whatever the rule finds in the plan.
     pub about: Option<String>,
-    /// The drill, as `PLAN/SCENARIO`.
+    /// The drill, as `PLAN/SCENARIO` or `PLAN/SCENARIO:TWIN`.
     pub drill: String,
 }
 

@@ -40,8 +40,7 @@ fn proofs() -> Vec<Proof> {
                 let scenario = parse_scenario(Source::new(path.display().to_string(), text))
                     .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
                     .value;
-                let drill = format!("{}/{}", scenario.plan, scenario.scenario);
-                proofs.extend(scenario.proves.iter().map(|proved| Proof::of(&drill, proved)));
+                proofs.extend(scenario.proofs().map(|(drill, proved)| Proof::of(&drill, proved)));
             }
         }
     }

@@ -189,7 +189,15 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
             from,
             target,
             backup,
-        } => restore::perform(team, into, *from, target, *backup, waiting).await,
+            aside,
+        } => {
+            let role = if *aside {
+                restore::Role::Copy
+            } else {
+                restore::Role::Serves
+            };
+            restore::perform(team, into, *from, target, *backup, role, waiting).await
+        }
         Action::SalvageWal { from } => salvage::perform(team, from, waiting).await,
         Action::ShipWal { service } => ship::perform(team, service, waiting).await,
         Action::RestoreFiles { into, backup } => files::perform(team, into, *backup, waiting).await,
@@ -290,7 +298,11 @@ pub(crate) fn words(action: &Action) -> String {
         Action::Hold { tiers } => format!("hold {}", levels(tiers)),
         Action::Release { tiers } => format!("release {}", levels(tiers)),
         Action::Fence { service } => format!("fence {service}"),
-        Action::Restore { into, from, .. } => format!("restore {} into {into}", restore::source(*from)),
+        Action::Restore { into, from, aside, .. } => format!(
+            "restore {} {} {into}",
+            restore::source(*from),
+            if *aside { "aside, into" } else { "into" }
+        ),
         Action::SalvageWal { from } => format!("salvage the WAL of {from}"),
         Action::ShipWal { service } => format!("ship the WAL of {service}"),
         Action::RestoreFiles { into, backup } => {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::document::{Mistake, Place};
 use crate::scenario::{Action, RestoreFrom, Service, TargetRule};
 
+use super::aside;
 use super::drill::Drill;
 use super::own;
 use super::soundness::{positive, service};
@@ -56,6 +57,7 @@ pub(super) fn mistakes(drill: &Drill, found: &mut Vec<Mistake>) {
         action(drill, found, &at.then("do"), &step.action);
     }
     dependencies(drill, found, &at, &names);
+    aside::mistakes(drill, found);
 }
 
 /// Unknown names in `after`, and circles.

@@ -69,6 +69,9 @@ pub enum Action {
         /// Which backup of that kind.
         #[serde(default)]
         backup: BackupRule,
+        /// Beside the server that serves: its data takes over from nothing and is there for commands of later steps to read.
+        #[serde(default)]
+        aside: bool,
     },
     /// Bring the WAL that a fenced server has not archived into the archive, from its disk.
     SalvageWal {

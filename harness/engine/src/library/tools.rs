@@ -34,6 +34,8 @@ pub const TOOLS: &[(&str, &[u8])] = &[
     tool!("scenarios/concierge/tools/migrations/0001_schema.sql"),
     tool!("scenarios/concierge/tools/push.sh"),
     tool!("scenarios/concierge/tools/reset.sh"),
+    tool!("scenarios/bmf001/tools/merge.sh"),
+    tool!("scenarios/bmf001/tools/undo.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/archive.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/backup.sh"),
     tool!("scenarios/samia-tarot-failover/tools/pgbackrest/configure.sh"),

@@ -10,6 +10,7 @@ mod faults;
 mod ground;
 mod histories;
 mod liars;
+mod mistakes;
 mod own;
 mod pipelines;
 mod reproduce;

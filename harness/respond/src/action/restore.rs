@@ -2,7 +2,9 @@
 //! where the old one was brought back.
 //!
 //! The target is chosen and told before anything is touched, from what the team can know: the catalogue and the alerts.
-//! Every restore begins a new epoch, so that a new life is told from the old one even in place.
+//! Every restore begins a new epoch, so that a new life is told from the old one even in place. What is restored aside
+//! takes over from nothing: no life of it is told, and it archives no WAL, or its history would stand beside that of
+//! the server that serves.
 
 use std::time::Duration;
 
@@ -22,12 +24,22 @@ use crate::team::{Backups, Team};
 
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// What a restored server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It takes over.
+    Serves,
+    /// It is read beside the one that serves.
+    Copy,
+}
+
 pub(super) async fn perform(
     team: &Team,
     into: &str,
     from: RestoreFrom,
     rule: &TargetRule,
     which: BackupRule,
+    role: Role,
     waiting: &Waiting,
 ) -> Result<String, ActionError> {
     let host = team.database(into)?;
@@ -47,13 +59,32 @@ pub(super) async fn perform(
     );
     // Whether the service's own data is replaced, or another service takes its place.
     let in_place = team.life_of(into).is_some();
-    let epoch = team.next_epoch(&backups.component);
+    let epoch = match role {
+        Role::Serves => team.next_epoch(&backups.component),
+        // No number: the next life that serves must not be taken for this copy.
+        Role::Copy => format!("aside-{into}"),
+    };
+    if role == Role::Copy {
+        host.write_settings(&[("archive_mode".into(), "off".into())]).await?;
+    }
     let restored = match from {
         RestoreFrom::BaseAndWal => {
             base_and_wal(&*host, backups, &choice.backup, &choice.target, &epoch, waiting, into).await?
         }
         RestoreFrom::Dump => dump(&*host, backups, &choice.backup, &epoch, waiting, into).await?,
     };
+    let remarks = |told: String| {
+        let remarks = restored.remarks.iter();
+        remarks.fold(told, |told, remark| format!("{told}; {remark}"))
+    };
+    if role == Role::Copy {
+        return Ok(remarks(format!(
+            "{} of {} bytes aside into {into}, as {}; it serves nobody",
+            choice.backup.id,
+            restored.bytes,
+            restored.life.name()
+        )));
+    }
     let life = restored.life;
     let component = &backups.component;
     let (source, point) = match (from, restored.branch) {
@@ -85,11 +116,10 @@ pub(super) async fn perform(
         life,
     };
     let served = taken_over.tell(team, &*host);
-    let mut told = format!("{} of {} bytes into {into}; {served}", choice.backup.id, restored.bytes);
-    for remark in restored.remarks {
-        told.push_str(&format!("; {remark}"));
-    }
-    Ok(told)
+    Ok(remarks(format!(
+        "{} of {} bytes into {into}; {served}",
+        choice.backup.id, restored.bytes
+    )))
 }
 
 /// What a restore is made from, in words.

@@ -104,6 +104,7 @@ fn restore() -> Action {
         from: RestoreFrom::BaseAndWal,
         target: TargetRule::EndOfArchive,
         backup: BackupRule::Newest,
+        aside: false,
     }
 }
 

@@ -107,7 +107,7 @@ fn proofs() -> Result<Vec<Proof>, Failure> {
         let scenario = parse_scenario(source)
             .map_err(|mistakes| Failure::Input(mistakes.into()))?
             .value;
-        proofs.extend(scenario.proves.iter().map(|proved| Proof::of(shipped.name, proved)));
+        proofs.extend(scenario.proofs().map(|(drill, proved)| Proof::of(&drill, proved)));
     }
     Ok(proofs)
 }
