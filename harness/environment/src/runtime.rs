@@ -169,7 +169,7 @@ pub(crate) fn find_of(user: u32, more: &[PathBuf]) -> Vec<Found> {
 /// Users other than us who have a runtime directory there.
 pub(crate) fn strangers(more: &[PathBuf]) -> BTreeSet<u32> {
     let us = rustix::process::geteuid().as_raw();
-    let owners = candidates(more).into_iter().map(|(_, owner)| owner);
+    let owners = candidates(more).into_values();
     owners.filter(|owner| *owner != us).collect()
 }
 

@@ -49,7 +49,7 @@ pub enum DrillError {
         /// Its log in the run directory.
         log: String,
         /// What became of it.
-        error: firedrill_respond::OwnError,
+        error: Box<firedrill_respond::OwnError>,
     },
     /// A command of the user's own says that it cannot run here: no fault of anyone's.
     #[error("{0}")]

@@ -204,7 +204,11 @@ pub(super) fn of_prepare(what: &str, name: &str) -> impl FnOnce(OwnError) -> Dri
         } else if error.cannot_run {
             DrillError::CannotRun(error.to_string())
         } else {
-            DrillError::Own { what, log, error }
+            DrillError::Own {
+                what,
+                log,
+                error: Box::new(error),
+            }
         }
     }
 }
