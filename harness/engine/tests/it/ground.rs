@@ -19,7 +19,7 @@ const SCENARIO: &str = "samia-tarot-failover/database-failure";
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What goes on after the loss takes a minute and more; ending in order takes seconds.
 const ENDED_WITHIN: Duration = Duration::from_secs(30);
-const ROOM: u64 = 900 * 1024 * 1024;
+const ROOM: u64 = 1_800 * 1024 * 1024;
 
 /// A drill on its way, and what it says.
 struct Drill {
