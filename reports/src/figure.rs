@@ -79,7 +79,7 @@ pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
         ));
     }
     caveats.extend(failed_steps(verdict));
-    caveats.extend(widening::caveat(verdict));
+    caveats.extend(widening::caveat(report));
     let pairs = |map: &BTreeMap<String, String>| {
         map.iter()
             .map(|(name, value)| format!("{name} = {value}"))

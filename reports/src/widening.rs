@@ -59,7 +59,8 @@ fn per_cent(permille: i128) -> String {
 const SHARE_WARNED: i128 = 100;
 
 /// What has to stand beside the verdict where the widening decides much of a target.
-pub(crate) fn caveat(verdict: &Verdict) -> Option<String> {
+pub(crate) fn caveat(report: &Report<'_>) -> Option<String> {
+    let verdict = report.verdict;
     let wide: Vec<String> = shares(verdict)
         .into_iter()
         .filter(|(_, share)| *share > SHARE_WARNED)
@@ -67,7 +68,9 @@ pub(crate) fn caveat(verdict: &Verdict) -> Option<String> {
         .collect();
     (!wide.is_empty()).then(|| {
         format!(
-            "The drill's own haste decides much: the widening of {} on both sides is {}",
+            "The drill's own haste decides much (its calendar runs {} times as fast as the plan's; a lower `calendar_scale` \
+             narrows this): the widening of {} on both sides is {}",
+            report.inputs.terms.calendar_scale,
             words(verdict.quantum),
             wide.join(", ")
         )

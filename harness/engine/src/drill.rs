@@ -346,6 +346,11 @@ impl Drill {
         plan / Nanos::from(self.scale())
     }
 
+    /// Said beside the evidence, on the screen and in the reports; never judged.
+    fn note(&self, text: String) {
+        self.recorder.record_now(Event::Note { text });
+    }
+
     /// From here on the plan clock runs at this rate, and so does the monitor.
     fn set_rate(&self, rate: u32) {
         self.recorder.record_now(Event::Rate { rate });

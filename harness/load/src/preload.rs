@@ -9,8 +9,9 @@ use firedrill_core::event::Class;
 use firedrill_core::ledger::{OperationKind, OperationOutcome};
 use firedrill_core::stamp::Nanos;
 use futures::SinkExt;
+use tokio::time::Instant;
 
-use crate::answer::{Client, Write};
+use crate::answer::{Answer, Client, Session, Write};
 use crate::body::body;
 use crate::clock::now;
 use crate::error::LoadError;
@@ -24,6 +25,10 @@ const CHUNK_BYTES: usize = 64 << 10;
 const BATCH: usize = 4096;
 /// Connections that load objects.
 const SESSIONS: u64 = 8;
+/// The wait before a row is tried again; it doubles up to [`PAUSE_MAX`].
+const PAUSE_FIRST: Duration = Duration::from_millis(50);
+/// The longest wait between two attempts at a row.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Rows of one service, keys from [`first_key::PRELOAD`] on.
 #[derive(Clone, Debug)]
@@ -226,8 +231,12 @@ async fn copy(config: &SqlConfig, attended: &Attended, rows: &PreloadRows, seed:
 
 /// Loads rows through the application, for services whose rows are not all (files: the object comes first).
 ///
+/// A row that is not acknowledged is sent again until `deadline` has passed since it was first sent: a database that is
+/// slow for a moment is no reason to end a drill before it began, and the same version with the same content is the same
+/// write. In the ledger it is one operation with its attempts (DEFINITIONS 5).
+///
 /// # Errors
-/// A write that was not acknowledged; those that were are in the ledger, the others are too, as what they are.
+/// A row that was not acknowledged in time; those that were are in the ledger, the others are too, as what they are.
 pub async fn preload_through(
     client: Arc<dyn Client>,
     rows: &PreloadRows,
@@ -238,8 +247,8 @@ pub async fn preload_through(
     let worker = |number: u64| {
         let (mut session, sink, class, rows) = (client.session(), sink.clone(), rows.class.clone(), rows.rows);
         async move {
-            let (mut batch, mut failed, mut name) = (Vec::new(), 0u64, String::new());
-            let mut first: Option<String> = None;
+            let (mut batch, mut name) = (Vec::new(), String::new());
+            let mut failed: Option<String> = None;
             for key in keys(rows).skip(number as usize).step_by(SESSIONS as usize) {
                 let text = body(content_seed, &class.service, key, 1);
                 let write = Write {
@@ -250,7 +259,7 @@ pub async fn preload_through(
                     body: &text,
                 };
                 let began = now();
-                let answer = session.write(&write, deadline).await;
+                let (answer, attempts) = until_acked(session.as_mut(), &write, deadline).await;
                 let incarnation = match &answer.incarnation {
                     Some(known) => {
                         name = known.to_string();
@@ -264,52 +273,69 @@ pub async fn preload_through(
                     began,
                     done: now(),
                 };
-                if answer.outcome != OperationOutcome::Acked {
-                    failed += 1;
-                    let why = answer.why.as_deref().unwrap_or("no reason was told");
-                    first.get_or_insert_with(|| format!("key {key}: {why}"));
-                }
                 batch.push(Operation {
                     outcome: answer.outcome,
                     flags: answer.flags,
                     replaced: answer.replaced,
+                    attempts,
                     ..loaded.operation(key)
                 });
                 if batch.len() == BATCH {
                     sink.operations(&batch);
                     batch.clear();
                 }
-                // The service is not there: there is no use in asking for every row.
-                if failed > 3 {
+                if answer.outcome != OperationOutcome::Acked {
+                    let why = answer.why.as_deref().unwrap_or("no reason was told");
+                    failed = Some(format!("key {key}: {why}"));
+                    // The service is not there: there is no use in asking for every row.
                     break;
                 }
             }
             if !batch.is_empty() {
                 sink.operations(&batch);
             }
-            (failed, name, first)
+            (failed, name)
         }
     };
     let ended = futures::future::join_all((0..SESSIONS).map(worker)).await;
-    let failed: u64 = ended.iter().map(|(failed, ..)| failed).sum();
-    if failed > 0 {
+    let failed = ended.iter().filter(|(failed, _)| failed.is_some()).count();
+    if let Some(first) = ended.iter().find_map(|(failed, _)| failed.as_deref()) {
         return Err(LoadError::Unexpected {
             what: format!("preloaded rows of {} that were not acknowledged", rows.class.service),
-            found: format!(
-                "{failed} or more of {}, the first of them {}",
-                rows.rows,
-                ended
-                    .iter()
-                    .find_map(|(.., first)| first.as_deref())
-                    .unwrap_or("unknown")
-            ),
+            found: format!("{failed} or more of {}, the first of them {first}", rows.rows),
             expected: format!("none, each within {} s", deadline.as_secs_f64()),
         });
     }
-    let name = ended.into_iter().map(|(_, name, _)| name).find(|name| !name.is_empty());
+    let name = ended.into_iter().map(|(_, name)| name).find(|name| !name.is_empty());
     Ok(PreloadReport {
         rows: u64::from(rows.rows),
         bulk_rows: 0,
         incarnation: name.unwrap_or_default(),
     })
+}
+
+/// Sends a write until it is acknowledged or no further attempt fits into the deadline, of which each attempt has a third;
+/// the answer that counts, and how many were sent. A write that no attempt acknowledged is indeterminate as soon as one
+/// attempt was.
+async fn until_acked(session: &mut dyn Session, write: &Write<'_>, deadline: Duration) -> (Answer, u8) {
+    let (began, each) = (Instant::now(), deadline / 3);
+    let mut pause = PAUSE_FIRST;
+    let mut attempts = 0u8;
+    let mut indeterminate = false;
+    loop {
+        let mut answer = session.write(write, each).await;
+        attempts = attempts.saturating_add(1);
+        if answer.outcome == OperationOutcome::Acked {
+            return (answer, attempts);
+        }
+        indeterminate |= answer.outcome == OperationOutcome::Indeterminate;
+        if began.elapsed() + pause + each > deadline || attempts == u8::MAX {
+            if indeterminate {
+                answer.outcome = OperationOutcome::Indeterminate;
+            }
+            return (answer, attempts);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
 }

@@ -35,6 +35,7 @@ mod stalls;
 mod tool;
 mod windows;
 mod witness;
+mod worst;
 
 #[cfg(test)]
 mod tests;
@@ -133,6 +134,7 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     if !spoiled.is_empty() {
         findings.iter_mut().for_each(spoil);
     }
+    not_covered.extend(worst::untried(&facts, &findings));
 
     let moments = moments(&facts, &overall, &tiers, &confirmation);
     let outage = overall.measured.then(|| overall.downtime(&facts));

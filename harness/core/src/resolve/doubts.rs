@@ -30,7 +30,44 @@ pub(super) fn doubts(drill: &Drill) -> Vec<Mistake> {
     order(drill, &mut found);
     checksums(drill, &mut found);
     denser(drill, &mut found);
+    timeouts(drill, &mut found);
     found
+}
+
+/// Probes whose timeout falls to the floor: services work in real time, and what is slow for a moment then looks dead.
+fn timeouts(drill: &Drill, found: &mut Vec<Mistake>) {
+    let scale = i128::from(drill.scenario.calendar_scale.max(1));
+    let short: Vec<(String, i128)> = drill
+        .plan
+        .monitoring
+        .checks
+        .iter()
+        .filter_map(|(name, check)| {
+            let timeout = check.timeout.value()?;
+            let plan = i128::from(timeout.nanos()?);
+            (plan / scale < FLOOR).then(|| (format!("`{name}` ({timeout})"), plan))
+        })
+        .collect();
+    let Some(least) = short.iter().map(|(_, plan)| plan / FLOOR).min() else {
+        return;
+    };
+    let names: Vec<&str> = short.iter().map(|(name, _)| name.as_str()).collect();
+    found.push(
+        Mistake::new(
+            drill.at("calendar_scale"),
+            format!(
+                "probes of {} wait 250 ms of drill time, the least there is: services answer in real time, and one that is \
+                 slow for a moment will look dead",
+                names.join(", ")
+            ),
+            "impatient probes",
+            match least {
+                0 | 1 => "expect a false alarm to spoil a run now and then".to_owned(),
+                most => format!("lower the scale to {most}, or expect a false alarm to spoil a run now and then"),
+            },
+        )
+        .warning(),
+    );
 }
 
 /// Backups more often than the plan takes them.

@@ -17,7 +17,7 @@ use crate::archive_watch::ArchiveWatch;
 use crate::stage::FILES_BUCKET;
 
 /// How long one object may take to be loaded.
-const PRELOAD_MAX: Duration = Duration::from_secs(10);
+const PRELOAD_MAX: Duration = Duration::from_secs(30);
 
 impl Drill {
     pub(super) async fn prepare(&mut self) -> Result<(), DrillError> {

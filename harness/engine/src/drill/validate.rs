@@ -17,6 +17,8 @@ use crate::run_directory::HISTOGRAMS;
 const WAIT_OUT_MAX: Nanos = 180 * SECOND;
 /// Checks that are less frequent than this by the plan's own clock are not waited for.
 const QUIET_MAX: Nanos = 40 * SECOND;
+/// A service that is not back so long after the procedure is said to be waited for.
+const TOLD_AFTER: Nanos = 3 * SECOND;
 
 impl Drill {
     /// `ended` is when the procedure ended.
@@ -32,9 +34,7 @@ impl Drill {
         if let Some(serving) = self.find_serving().await {
             self.read_and_check(&serving).await?;
         } else {
-            self.recorder.record_now(Event::Note {
-                text: "no running database serves the application: there is nothing to read".into(),
-            });
+            self.note("no running database serves the application: there is nothing to read".into());
         }
         Ok(())
     }
@@ -46,6 +46,7 @@ impl Drill {
         let wanted = terms.stability + SECOND / 2;
         let too_late = ended + terms.settle + wanted;
         let mut good_since = None;
+        let mut told = false;
         loop {
             self.still_recording()?;
             let at = now();
@@ -56,6 +57,14 @@ impl Drill {
                 }
             } else {
                 good_since = None;
+                // The load's figures lag behind by a second, so a service that is back is not told to be missing.
+                if !told && at >= ended + TOLD_AFTER {
+                    told = true;
+                    self.note(format!(
+                        "the procedure has ended and service is not back: it has {} s of drill time for that (`settle`)",
+                        terms.settle / SECOND
+                    ));
+                }
             }
             // A window that has begun may end; none may begin when it is too late.
             if at >= too_late && (good_since.is_none() || at >= too_late + wanted) {
@@ -88,7 +97,13 @@ impl Drill {
         let Some(struck) = self.struck else { return Ok(()) };
         // No less plan time than drill time has passed since the strike.
         let left = self.script.terms.run_limit - (now() - struck.late);
-        let until = now() + self.scaled(left.max(0)).min(WAIT_OUT_MAX) + SECOND;
+        let wait = self.scaled(left.max(0)).min(WAIT_OUT_MAX) + SECOND;
+        let until = now() + wait;
+        self.note(format!(
+            "service did not come back, and nothing is at work any more: the plan's calendar runs on for {} s of drill time, \
+             until the drill gives up, so that a target is proved to be missed",
+            wait / SECOND
+        ));
         self.set_rate(self.scale());
         while now() < until {
             self.still_recording()?;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::drills::{ONE_AT_A_TIME, firedrill, said};
+use crate::drills::{firedrill, said};
+use crate::turn::turn;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_firedrill");
 const SCENARIO: &str = "samia-tarot-failover/database-failure";
@@ -53,7 +54,7 @@ fn end(child: Child, lines: Lines<BufReader<ChildStderr>>) -> std::process::Outp
 
 #[test]
 fn wal_is_archived_whatever_the_temporary_directory_is_called() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let open = || std::fs::Permissions::from_mode(0o755);
     let place = tempfile::Builder::new()
         .prefix("odd")
@@ -77,7 +78,7 @@ fn wal_is_archived_whatever_the_temporary_directory_is_called() {
 
 #[test]
 fn a_hangup_that_is_ignored_does_not_end_a_drill() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     // As nohup does it.
     let mut command = Command::new("sh");
@@ -138,7 +139,7 @@ fn a_suite_goes_on_with_the_build_that_it_began_with() {
 
 #[test]
 fn runs_that_were_done_are_told_when_a_later_one_is_ended() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(BINARY);
     command

@@ -1,16 +1,15 @@
 //! Every shipped scenario and every twin, run for real and held to what it says it must end with; then judged again
 //! from its evidence, and refused once a byte of that is changed.
 //!
-//! One drill at a time: two on a small machine stall each other. A verdict of inconclusive is not what any of them
+//! A few drills at a time: more stall each other on a small machine. A verdict of inconclusive is not what any of them
 //! expects, but a machine that was too busy is no defect of the drill: such a one is run once more.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{Mutex, PoisonError};
 
 use firedrill_environment::{PostgresChoice, Source};
 
-pub(crate) static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+use crate::turn::turn;
 
 pub(crate) fn firedrill(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_firedrill"))
@@ -51,7 +50,7 @@ pub(crate) fn runs(folder: &Path) -> Vec<PathBuf> {
 }
 
 pub(crate) fn drill(scenario: &str) {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     held_to_its_word(scenario, &[], folder.path());
 }
@@ -73,7 +72,7 @@ fn drill_on_17(scenario: &str) {
         println!("{scenario} on Postgres 17 is skipped: {error}");
         return;
     }
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     held_to_its_word(scenario, &["--postgres", "fetch", "--pg-version", "17"], folder.path());
 }
@@ -325,7 +324,7 @@ fn rows_deleted_without_where_are_noticed_by_their_number() {
         "    rto: pass\n    detection: pass\n    dwell: pass\n",
     );
     let (head, _) = scenario.split_once("twins:\n").expect("it has twins");
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("plan.yaml"), plan).expect("a plan");
     let file = folder.path().join("rows.yaml");
@@ -355,7 +354,7 @@ fn example_of(page: &str, folder: &Path) {
 /// The example of `docs/own-tools.md`, in shell and Python, as it stands there.
 #[test]
 fn the_worked_example_of_own_tools_holds() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     example_of(include_str!("../../../../docs/own-tools.md"), folder.path());
     let scenario = folder.path().join("scenario.yaml");

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use firedrill::judged::JudgedRun;
 use firedrill::run_directory::write_manifest;
 
-use crate::drills::{ONE_AT_A_TIME, firedrill, run, said};
+use crate::drills::{firedrill, run, said};
+use crate::turn::turn;
 
 /// Each recorded run, the drill of `database-failure.yaml` that it is of, and the exit code of its verdict.
 const RUNS: [(&str, &str, u8); 2] = [("dump-only", "", 1), ("wal-shipped", ":wal-shipped", 0)];
@@ -47,7 +48,7 @@ fn runs_are_recorded_where_that_is_wanted() {
     if std::env::var_os("FIREDRILL_RECORD_HISTORIES").is_none() {
         return;
     }
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let scenario = histories().join("database-failure.yaml");
     for (name, twin, _) in RUNS {

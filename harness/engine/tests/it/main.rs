@@ -16,4 +16,5 @@ mod pipelines;
 mod reproduce;
 mod spoiled;
 mod suites;
+mod turn;
 mod undetected;

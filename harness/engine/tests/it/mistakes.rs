@@ -1,9 +1,8 @@
 //! Drills of what people did and what nobody looked at: rows deleted or overwritten by mistake, and brought back by each of
 //! the three ways that a plan has for it; backups that have stopped without a word.
 
-use std::sync::PoisonError;
-
-use crate::drills::{ONE_AT_A_TIME, drill, run, said};
+use crate::drills::{drill, run, said};
+use crate::turn::turn;
 
 #[test]
 fn going_back_to_the_last_dump_costs_more_than_the_plan_allows() {
@@ -58,7 +57,7 @@ fn backups_that_have_stopped_are_not_noticed_where_nobody_looks_at_their_age() {
 /// The plan's warning stands before anything is broken: the run is spoiled, and says by which alert.
 #[test]
 fn a_warning_that_always_fires_tells_nothing() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let (output, directory) = run("samia-tarot/backup-too-old:as-written", &[], folder.path());
     assert!(output.status.success(), "{}", said(&output));

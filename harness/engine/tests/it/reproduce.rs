@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::drills::{ONE_AT_A_TIME, firedrill, runs, said};
+use crate::drills::{firedrill, runs, said};
+use crate::turn::turn;
 
 const SCENARIO: &str = "samia-tarot-failover/database-failure";
 /// Short: nothing here is about what the drill measures.
@@ -57,7 +58,7 @@ fn until(what: &str, condition: impl Fn() -> bool) {
 
 #[test]
 fn a_paused_drill_tells_how_to_connect_ends_where_it_was_asked_to_and_can_be_replayed() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().display().to_string();
     let mut drill = Command::new(env!("CARGO_BIN_EXE_firedrill"))
@@ -207,7 +208,7 @@ fn a_paused_drill_tells_how_to_connect_ends_where_it_was_asked_to_and_can_be_rep
 
 #[test]
 fn a_kept_drill_goes_on_without_the_harness_until_clean_names_its_run() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().display().to_string();
     let kept = firedrill(&["run", SCENARIO, "--until", "prepare", "--keep", "--output", &output]);
@@ -289,7 +290,7 @@ fn a_kept_drill_goes_on_without_the_harness_until_clean_names_its_run() {
 /// Neither whoever ends it nor whoever prunes knows where its runtime directory lies, but by its run.
 #[test]
 fn a_drill_kept_under_another_tmpdir_is_spared_by_prune_and_ended_by_its_run() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let elsewhere = tempfile::Builder::new()
         .prefix("k")
@@ -342,7 +343,7 @@ fn a_drill_kept_under_another_tmpdir_is_spared_by_prune_and_ended_by_its_run() {
 
 #[test]
 fn repeated_runs_are_all_kept_and_the_worst_counts() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let folder = tempfile::tempdir().expect("a folder");
     let output = folder.path().display().to_string();
     let repeated = firedrill(&[
@@ -360,7 +361,7 @@ fn repeated_runs_are_all_kept_and_the_worst_counts() {
 
 #[test]
 fn every_fault_is_injected_proved_noticed_and_healed() {
-    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _turn = turn();
     let proved = firedrill(&["fault", "prove"]);
     println!("{}", said(&proved));
     assert_eq!(proved.status.code(), Some(0), "{}", said(&proved));

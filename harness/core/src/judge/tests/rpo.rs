@@ -344,3 +344,35 @@ fn an_artefact_needs_no_canary_and_no_cycles() {
     run.found[0].version = 1;
     assert_eq!(run.of("rpo.database"), Outcome::Fail);
 }
+
+/// A strike just after a backup loses little, whatever the plan's cadence: what it does not show is named.
+#[test]
+fn a_strike_long_before_the_next_backup_leaves_the_worst_moment_untried() {
+    let untried = |newest: i64| {
+        let mut run = Run::plain();
+        run.rpo(Comparator::AtMost, 30_000);
+        run.terms.components.get_mut("database").unwrap().backup_cycle = Some(40_000 * MS);
+        run.push(
+            newest,
+            Event::Restorable {
+                component: "database".to_owned(),
+                kind: "dump".to_owned(),
+                name: "newest".to_owned(),
+            },
+        );
+        assert_eq!(run.of("rpo.database"), Outcome::Pass);
+        run.judge().verdict.not_covered
+    };
+    // 5 s after one of every 40 s: 35 s more could have been lost, over 30 s.
+    assert_eq!(
+        untried(95_000),
+        [
+            "RPO of database at its worst moment: it struck 5 s of plan time after the newest restorable point, and one is due \
+             every 40 s; struck just before the next, up to 35 s would be lost, where <= 30000 ms is demanded"
+        ]
+    );
+    // 15 s more would still have met it.
+    assert!(untried(75_000).is_empty());
+    // Within the last tenth of the cycle.
+    assert!(untried(62_000).is_empty());
+}
