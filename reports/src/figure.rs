@@ -135,13 +135,21 @@ pub(crate) fn data(losses: &BTreeMap<String, Loss>) -> Vec<String> {
             if !was_looked_up(loss) {
                 return format!("{acked}; NOT KNOWN what became of them");
             }
-            let mut text = format!("{acked}, {} kept, {} lost", loss.kept, loss.lost);
+            let mut text = format!("{acked}, {} kept{}, {} lost", loss.kept, of_deleted(loss), loss.lost);
             if loss.possibly_lost > 0 {
                 text.push_str(&format!(", {} possibly lost", loss.possibly_lost));
             }
             text
         })
         .collect()
+}
+
+/// How much of what was kept shows by its absence alone: a store that holds nothing would look the same.
+pub(crate) fn of_deleted(loss: &Loss) -> String {
+    match loss.kept_absent {
+        0 => String::new(),
+        absent => format!(" ({absent} of them of deleted keys, absent as they would be from an empty store)"),
+    }
 }
 
 /// `<= 5 min` as the plan means it.

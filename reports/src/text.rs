@@ -215,8 +215,12 @@ fn loss(report: &Report<'_>, component: &str, loss: &Loss) -> String {
         return format!("{} versions acknowledged; NOT KNOWN what became of them", loss.acked);
     }
     let mut text = format!(
-        "{} versions acknowledged, {} kept, {} lost ({} of them acknowledged before the strike)",
-        loss.acked, loss.kept, loss.lost, loss.lost_before_strike
+        "{} versions acknowledged, {} kept{}, {} lost ({} of them acknowledged before the strike)",
+        loss.acked,
+        loss.kept,
+        figure::of_deleted(loss),
+        loss.lost,
+        loss.lost_before_strike
     );
     for (number, what) in [
         (loss.possibly_lost, "possibly lost and overwritten since"),

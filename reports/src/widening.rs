@@ -12,17 +12,8 @@ use crate::{Report, words};
 /// What was measured before the widening by the quantum: the rest of an interval is the drill's own haste. `None`
 /// where nothing was widened.
 pub(crate) fn measured(verdict: &Verdict, finding: &Finding) -> Option<String> {
-    let achieved = widened(verdict, finding)?;
-    let upper = achieved.upper.map(|upper| upper.saturating_sub(verdict.quantum).max(0));
-    Some(match (achieved.lower, upper) {
-        // The lower bound was cut off at 0: how far below is not known from here.
-        (0, Some(upper)) => format!("up to {}", words(upper)),
-        (0, None) => return None,
-        (lower, upper) => span(&Span {
-            lower: lower.saturating_add(verdict.quantum),
-            upper,
-        }),
-    })
+    widened(verdict, finding)?;
+    finding.unwidened.as_ref().map(span)
 }
 
 /// The interval of a finding that the quantum has widened.

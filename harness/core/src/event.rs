@@ -12,10 +12,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::stamp::Nanos;
+use crate::stamp::{Nanos, Stamp};
 
 pub use field::{CheckOutcome, Class, Coverage, DelayKind, Edge, FaultEdge, Phase, Point, Role, StepEdge};
 pub use record::{Closing, Record};
+
+/// More checks in a row than this are not told with an alert.
+pub const FAILURES_MAX: usize = 32;
 
 /// The facts. Names are the field's; `early`/`late` of the record's stamp say when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +151,10 @@ pub enum Event {
         kind: String,
         /// Raised or cleared.
         raised: bool,
+        /// The failed checks in a row that raised it, from the sending of each to its answer, the oldest first: the last
+        /// [`FAILURES_MAX`] of them. Empty where it is cleared, or where the recorder does not tell.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failures: Vec<Stamp>,
     },
     /// A person responds (or the automation that stands for one).
     Acknowledged {

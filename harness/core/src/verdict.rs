@@ -85,6 +85,9 @@ pub struct Finding {
     pub limit: Option<Limit>,
     /// What was measured.
     pub achieved: Achieved,
+    /// The interval before the quantum widened it, plan nanoseconds; `None` where nothing was widened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unwidened: Option<Span>,
     /// Nothing is demanded of it: the figure is shown, and counts neither as met nor as missed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shown: bool,
@@ -150,6 +153,11 @@ pub struct PhaseSpan {
     pub out_of_order: Option<String>,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What became of one component's data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
@@ -159,6 +167,10 @@ pub struct Loss {
     pub acked: u64,
     /// Acked versions found, or grown into what was found.
     pub kept: u64,
+    /// Of the kept, versions of keys that are absent after an acknowledged delete: a store that holds nothing would look
+    /// the same.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub kept_absent: u64,
     /// Acked versions newer than what was found, a lost delete too.
     pub lost: u64,
     /// Of those, acked before the strike's early edge.

@@ -229,6 +229,7 @@ fn story(event: &Event) -> Option<String> {
             rule,
             kind,
             raised: true,
+            ..
         } => format!("alert    {rule} ({kind})"),
         Event::Rate { rate: 1 } => {
             "clock    times are of the drill; from here the plan's clock keeps their pace".into()

@@ -9,7 +9,7 @@ mod probe;
 mod rule;
 mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -197,11 +197,13 @@ impl Monitor {
                     "check `{name}`, every: found 0, expected an interval"
                 )));
             }
+            let rules: Vec<Rule> = by_check.remove(name.as_str()).unwrap_or_default();
             ready.push(Watch {
                 name: name.clone(),
                 every,
                 timeout,
-                rules: by_check.remove(name.as_str()).unwrap_or_default(),
+                rows: vec![VecDeque::new(); rules.len()],
+                rules,
                 probe: probe.subscribe(),
                 scale: scale.subscribe(),
                 shared: Arc::clone(&shared),

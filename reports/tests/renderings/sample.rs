@@ -74,6 +74,9 @@ fn span(lower: Nanos, upper: Nanos) -> Span {
     }
 }
 
+/// What this sample's intervals are widened by.
+const QUANTUM: i64 = 1_500 * MILLISECOND;
+
 fn timed(id: &str, title: &str, limit: Limit, achieved: Span, because: &str) -> Finding {
     let margin = achieved.upper.map(|upper| limit.plan - upper);
     let outcome = match achieved.upper {
@@ -88,6 +91,10 @@ fn timed(id: &str, title: &str, limit: Limit, achieved: Span, because: &str) -> 
         source: Some(limit.source.clone()),
         limit: Some(limit),
         achieved: Achieved::Duration(achieved),
+        unwidened: Some(Span {
+            lower: achieved.lower + if achieved.lower > 0 { QUANTUM } else { 0 },
+            upper: achieved.upper.map(|upper| (upper - QUANTUM).max(0)),
+        }),
         shown: false,
         margin,
         because: because.into(),
@@ -147,7 +154,7 @@ pub(crate) fn pass() -> Sample {
                 out_of_order: None,
             },
         ],
-        quantum: 1_500 * MILLISECOND,
+        quantum: QUANTUM,
         delays: vec![
             DelayRun {
                 kind: DelayKind::Probe,
@@ -354,6 +361,7 @@ fn findings() -> Vec<Finding> {
         outcome: Outcome::Pass,
         limit: None,
         achieved: Achieved::Holds(true),
+        unwidened: None,
         shown: false,
         margin: None,
         because: because.into(),

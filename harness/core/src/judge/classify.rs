@@ -24,6 +24,8 @@ pub struct ComponentCounts {
     pub acked: u64,
     /// Of those, found or grown into what was found.
     pub kept: u64,
+    /// Of the kept, versions of keys that are absent after a delete.
+    pub kept_absent: u64,
     /// Of those, newer than what was found, or jumped over by what replaced them.
     pub lost: u64,
     /// Of those, possibly overwritten after they were lost.
@@ -326,7 +328,9 @@ impl Keys<'_> {
                 continue;
             };
             sum.acked += 1;
-            sum.kept += u64::from(matches!(version.fate, Fate::Kept | Fate::Presumed));
+            let kept = matches!(version.fate, Fate::Kept | Fate::Presumed);
+            sum.kept += u64::from(kept);
+            sum.kept_absent += u64::from(kept && rows.is_empty());
             sum.lost += u64::from(version.fate == Fate::Lost);
             sum.possibly_lost += u64::from(version.fate == Fate::Possibly);
             out.fates[index as usize] = version.fate as u8;

@@ -72,9 +72,18 @@ fn decision(facts: &Facts<'_>, event: &Event, counts: bool) -> Option<(&'static 
             edge: FaultEdge::Proved,
             ..
         } => ("the strike, proved", format!("a probe saw {name}: it took effect")),
-        Event::Alert { rule, kind, .. } if counts => (
+        Event::Alert {
+            rule, kind, failures, ..
+        } if counts => (
             "the alert that counts",
-            format!("rule {rule}, kind {kind}: the first after the strike of a kind that the fault can cause"),
+            format!(
+                "rule {rule}, kind {kind}: the first after the strike of a kind that the fault can cause{}",
+                match failures.len() {
+                    0 => String::new(),
+                    1 => ", raised by a check that failed since".to_owned(),
+                    checks => format!(", raised by {checks} checks in a row that failed since"),
+                }
+            ),
         ),
         Event::OrderedByHarness {} => (
             "recovery ordered by the harness",

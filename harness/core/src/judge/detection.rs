@@ -7,11 +7,37 @@ use crate::verdict::{Achieved, Finding, Outcome};
 
 use super::bounds::Bounds;
 use super::facts::{Facts, latest};
-use super::finding::{plain, timed};
+use super::finding::{note_unwidened, plain, timed};
 
 const TITLE: &str = "Detection by the plan's monitor";
 
-/// The first alert after the strike of a kind that the striking fault can cause.
+/// What an alert of a kind that the striking fault can cause owes to the strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// No check that raised it had failed before the strike, as far as the recorder tells.
+    Since,
+    /// Some had, others failed since: it would have come all the same, but later.
+    Mixed,
+    /// Some had, and none that was sent after the strike took part: a false alarm that was told late.
+    Before,
+}
+
+impl Basis {
+    /// Of an alert that these failed checks raised.
+    pub(crate) fn of(facts: &Facts<'_>, failures: &[Stamp], struck: Stamp) -> Basis {
+        let mut before = failures.iter().map(|stamp| facts.stalls.widen(*stamp));
+        // A check that was on its way when it struck may have met the fault.
+        if !before.any(|stamp| stamp.late <= struck.early) {
+            return Basis::Since;
+        }
+        match failures.iter().any(|stamp| stamp.early >= struck.early) {
+            true => Basis::Mixed,
+            false => Basis::Before,
+        }
+    }
+}
+
+/// The first alert after the strike of a kind that the striking fault can cause, and owed to no failure from before it.
 pub(crate) fn alerted(facts: &Facts<'_>) -> Option<Stamp> {
     facts.first(|event| notices(facts, event))
 }
@@ -22,11 +48,24 @@ pub(crate) fn alert(facts: &Facts<'_>) -> Option<u64> {
     facts.records.get(place).map(|record| record.seq)
 }
 
-/// Whether it is an alert of a kind that the striking fault can cause.
+/// Whether it is an alert of a kind that the striking fault can cause, and of what has happened since.
 fn notices(facts: &Facts<'_>, event: &Event) -> bool {
+    basis(facts, event) == Some(Basis::Since)
+}
+
+/// Of alerts of a kind that the striking fault can cause.
+fn basis(facts: &Facts<'_>, event: &Event) -> Option<Basis> {
     match (&facts.terms.detector, event) {
-        (DetectorTerm::Alerts { kinds, .. }, Event::Alert { kind, raised: true, .. }) => kinds.contains(kind),
-        _ => false,
+        (
+            DetectorTerm::Alerts { kinds, .. },
+            Event::Alert {
+                kind,
+                raised: true,
+                failures,
+                ..
+            },
+        ) if kinds.contains(kind) => Some(Basis::of(facts, failures, facts.struck?)),
+        _ => None,
     }
 }
 
@@ -42,6 +81,7 @@ pub(crate) fn against_the_statement(facts: &Facts<'_>) -> Option<String> {
             rule,
             kind,
             raised: true,
+            ..
         } if facts.terms.unexpected_alerts.contains(kind)
             && stamp.late >= struck.early
             && stamp.early < declared.late =>
@@ -87,8 +127,9 @@ pub(crate) fn finding(facts: &Facts<'_>, about_plan: &mut Vec<String>) -> Option
         return open("the monitor was not watching when it struck");
     }
     if let Some(alerted) = alerted(facts) {
-        let bounds = facts.calendar.between(struck, alerted).widened(facts.calendar.quantum);
-        return Some(match deadline {
+        let found = facts.calendar.between(struck, alerted);
+        let bounds = found.widened(facts.calendar.quantum);
+        let mut finding = match deadline {
             Some(limit) => timed(
                 id,
                 TITLE.to_owned(),
@@ -100,7 +141,15 @@ pub(crate) fn finding(facts: &Facts<'_>, about_plan: &mut Vec<String>) -> Option
                 let because = format!("the monitor alerted; from the strike: {}", bounds.words());
                 plain(id, TITLE.to_owned(), Outcome::Pass, bounds.achieved(), because)
             }
-        });
+        };
+        note_unwidened(&mut finding, found, facts.calendar.quantum);
+        return Some(finding);
+    }
+    if facts.first(|event| basis(facts, event).is_some()).is_some() {
+        return open(
+            "the only alerts of a kind that this fault can cause count checks that had failed before the strike: what the \
+             monitor would have said of the fault alone is not known",
+        );
     }
     // Silent: infinity, as far as it was watched.
     let ordered = facts.ordered_by_harness();

@@ -14,6 +14,7 @@ pub(crate) fn plain(id: String, title: String, outcome: Outcome, achieved: Achie
         outcome,
         limit: None,
         achieved,
+        unwidened: None,
         shown: false,
         margin: None,
         because,
@@ -45,11 +46,19 @@ pub(crate) fn timed(id: String, title: String, limit: &Limit, bounds: Bounds, st
         outcome,
         limit: Some(limit.clone()),
         achieved: bounds.achieved(),
+        unwidened: None,
         shown: false,
         margin: bounds.margin(limit),
         because: format!("{story}: {}, which {says} {}{by}", bounds.words(), limit_words(limit)),
         coverage: None,
         source: Some(limit.source.clone()),
+    }
+}
+
+/// Notes the interval before the quantum widened it.
+pub(crate) fn note_unwidened(finding: &mut Finding, bounds: Bounds, quantum: i128) {
+    if quantum > 0 && matches!(finding.achieved, Achieved::Duration(_)) {
+        finding.unwidened = Some(bounds.span());
     }
 }
 

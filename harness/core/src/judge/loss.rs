@@ -49,6 +49,7 @@ pub(crate) fn of(facts: &Facts<'_>, classified: &Classified, operations: &[Opera
             loss: Loss {
                 acked: counts.acked,
                 kept: counts.kept,
+                kept_absent: counts.kept_absent,
                 lost: counts.lost,
                 possibly_lost: counts.possibly_lost,
                 recovered: counts.recovered,

@@ -10,7 +10,7 @@ use super::bounds::{Bounds, limit_words};
 use super::classify::Classified;
 use super::duration::{count, words};
 use super::facts::{Facts, OBJECT_SERVICE};
-use super::finding::{numbered, plain, timed, undecided, unless};
+use super::finding::{note_unwidened, numbered, plain, timed, undecided, unless};
 use super::loss::{Eve, PartLoss};
 
 /// One finding per component and figure.
@@ -133,6 +133,7 @@ fn finding(
         }
     }
     let mut finding = timed(id, title, limit, bounds.widened(facts.calendar.quantum), &story);
+    note_unwidened(&mut finding, bounds, facts.calendar.quantum);
     unless(&mut finding, sparse);
     if !artefact {
         unless(&mut finding, too_short(facts, loss, term, limit));

@@ -9,7 +9,7 @@ use super::bounds::{Bounds, clamp};
 use super::detection;
 use super::duration::words;
 use super::facts::Facts;
-use super::finding::{numbered, plain, timed, undecided, unless};
+use super::finding::{note_unwidened, numbered, plain, timed, undecided, unless};
 use super::integrity::Confirmation;
 use super::restoration::Restoration;
 use super::windows::Windows;
@@ -35,6 +35,10 @@ pub(crate) fn rto(facts: &Facts<'_>, overall: &Restoration, confirmation: &Confi
         RtoFrom::Impact => "the first impact on clients",
         RtoFrom::Declared => "the declaration",
     };
+    let title = match (from == term.from, from) {
+        (false, RtoFrom::Declared) => "RTO (from the declaration)",
+        _ => "RTO",
+    };
     let story = if overall.never {
         format!("from {begins}, service was not {ends} when the run ended")
     } else if overall.relapsed {
@@ -42,13 +46,23 @@ pub(crate) fn rto(facts: &Facts<'_>, overall: &Restoration, confirmation: &Confi
     } else {
         format!("from {begins} to {ends}")
     };
+    // Where nobody was to notice, the time until somebody told of it is shown beside: it is no part of the figure.
+    let not_counted = match (from == term.from, facts.struck, facts.declared()) {
+        (false, Some(struck), Some(declared)) => format!(
+            "; not counted: {} from the strike to the declaration",
+            facts.calendar.between(struck, declared).words()
+        ),
+        _ => String::new(),
+    };
     let mut findings = Vec::new();
     for (index, limit) in term.limits.iter().enumerate() {
-        let bounds = bounds.widened(facts.calendar.quantum);
-        let mut finding = timed(numbered("rto", index), "RTO".to_owned(), limit, bounds, &story);
+        let widened = bounds.widened(facts.calendar.quantum);
+        let mut finding = timed(numbered("rto", index), title.to_owned(), limit, widened, &story);
+        note_unwidened(&mut finding, bounds, facts.calendar.quantum);
         if let Some(why) = &missing {
             undecided(&mut finding, why);
         }
+        finding.because.push_str(&not_counted);
         unless(&mut finding, could_not_fail(facts, limit.plan));
         unless(&mut finding, detection::against_the_statement(facts));
         if let Some(failed) = &confirmation.failed {
@@ -124,13 +138,14 @@ fn could_not_fail(facts: &Facts<'_>, limit: i64) -> Option<String> {
 pub(crate) fn tiers(facts: &Facts<'_>, tiers: &[Restoration], windows: &Windows) -> Vec<Finding> {
     let mut findings = Vec::new();
     for ((term, tier), windows) in facts.terms.tiers.iter().zip(tiers).zip(&windows.tiers) {
-        let bounds = tier.downtime(facts);
+        let found = tier.downtime(facts);
         // Downtime that never was is not stretched by the quantum.
-        let bounds = if bounds == Bounds::ZERO {
-            bounds
+        let quantum = if found == Bounds::ZERO {
+            0
         } else {
-            bounds.widened(facts.calendar.quantum)
+            facts.calendar.quantum
         };
+        let bounds = found.widened(quantum);
         let services = term.services.join(", ");
         for (index, limit) in term.max_downtime.iter().enumerate() {
             let story = if tier.untouched {
@@ -151,6 +166,7 @@ pub(crate) fn tiers(facts: &Facts<'_>, tiers: &[Restoration], windows: &Windows)
             };
             let id = numbered(&format!("tier.{}", term.level), index);
             let mut finding = timed(id, format!("Downtime of tier {}", term.level), limit, bounds, &story);
+            note_unwidened(&mut finding, found, quantum);
             if let Some(queue) = windows.queue.words() {
                 finding.because.push_str(&format!("; {queue}"));
             }

@@ -7,6 +7,7 @@ use crate::terms::DetectorTerm;
 
 use super::calendar::RATES_MAX;
 use super::classify::Classified;
+use super::detection::Basis;
 use super::facts::Facts;
 use super::windows::Windows;
 
@@ -209,13 +210,19 @@ fn steady(facts: &Facts<'_>, windows: &Windows, spoiled: &mut Vec<String>) {
                 rule,
                 kind,
                 raised: true,
+                failures,
             } = event
                 && kinds.contains(kind)
-                && stamp.early < struck.early
             {
-                spoiled.push(format!(
-                    "alert `{rule}` ({kind}) may have been raised before the strike: a false alarm"
-                ));
+                if stamp.early < struck.early {
+                    spoiled.push(format!(
+                        "alert `{rule}` ({kind}) may have been raised before the strike: a false alarm"
+                    ));
+                } else if Basis::of(facts, failures, struck) == Basis::Before {
+                    spoiled.push(format!(
+                        "alert `{rule}` ({kind}) came after the strike, by checks that had failed before it: a false alarm"
+                    ));
+                }
             }
         }
     }

@@ -45,10 +45,10 @@ fn line(facts: &Facts<'_>, component: &str, finding: &Finding) -> Option<String>
     if left * 10 <= cycle {
         return None;
     }
-    let lost = i128::from(loss.upper?) - facts.calendar.quantum;
+    let lost = i128::from(finding.unwidened.as_ref().unwrap_or(loss).upper?);
     let worst = Bounds {
         lower: 0,
-        upper: Some(lost.max(0) + left),
+        upper: Some(lost + left),
     };
     (worst.held_to(limit) != Outcome::Pass).then(|| {
         format!(
@@ -57,7 +57,7 @@ fn line(facts: &Facts<'_>, component: &str, finding: &Finding) -> Option<String>
             finding.title,
             since.words(),
             words(cycle),
-            words(lost.max(0) + left),
+            words(lost + left),
             limit_words(limit)
         )
     })

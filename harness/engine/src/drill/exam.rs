@@ -152,6 +152,7 @@ fn seen(
                 rule,
                 kind,
                 raised: true,
+                ..
             } if stamp.late >= struck.early => {
                 noticed.insert((rule, kind));
             }
@@ -172,6 +173,7 @@ mod tests {
             rule: rule.into(),
             kind: "database_unreachable".into(),
             raised: true,
+            failures: Vec::new(),
         };
         let fault = |edge| Event::Fault {
             name: "exam".into(),

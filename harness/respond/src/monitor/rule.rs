@@ -251,6 +251,11 @@ impl Rule {
         Some(Change::Raised)
     }
 
+    /// Unhealthy checks in a row, up to now.
+    pub(crate) fn in_a_row(&self) -> u32 {
+        self.in_a_row
+    }
+
     /// Checks of the present row of unhealthy ones that waited their timeout out.
     pub(crate) fn timed_out_in_a_row(&self) -> u32 {
         self.timed_out_in_a_row

@@ -1,9 +1,10 @@
 //! One check, run at the plan's interval until the monitor stops: in order, never two at once.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill_core::event::DelayKind;
+use firedrill_core::event::{DelayKind, FAILURES_MAX};
 use firedrill_core::stamp::Nanos;
 use firedrill_core::{Event, Stamp};
 use tokio::sync::watch;
@@ -24,6 +25,8 @@ pub(super) struct Watch {
     /// Plan nanoseconds.
     pub(super) timeout: Nanos,
     pub(super) rules: Vec<Rule>,
+    /// By rule: when the checks of its present row of failures were made, the newest last.
+    pub(super) rows: Vec<VecDeque<Stamp>>,
     pub(super) probe: watch::Receiver<Probe>,
     pub(super) scale: watch::Receiver<u32>,
     pub(super) shared: Arc<Shared>,
@@ -112,8 +115,10 @@ impl Watch {
             },
         );
         for index in 0..self.rules.len() {
+            let before = self.rules[index].in_a_row();
             let change = self.rules[index].observe(seen);
-            let rule = &self.rules[index];
+            let (rule, row) = (&self.rules[index], &mut self.rows[index]);
+            keep_row(row, before, rule.in_a_row(), stamp);
             let Some(change) = change else { continue };
             let raised = change == Change::Raised;
             if raised && scale > 1 {
@@ -130,6 +135,7 @@ impl Watch {
                     rule: name.clone(),
                     kind: kind.clone(),
                     raised,
+                    failures: raised.then(|| row.iter().copied().collect()).unwrap_or_default(),
                 },
             );
             self.shared.alerts.send_modify(|alerts| {
@@ -157,3 +163,18 @@ impl Watch {
 
 /// How long a stop waits for checks to end before they are ended.
 pub(super) const STOP_MAX: Duration = Duration::from_secs(1);
+
+/// Keeps when the failures of a rule's present row were, as many as are told with an alert.
+fn keep_row(row: &mut VecDeque<Stamp>, before: u32, after: u32, stamp: Stamp) {
+    match after {
+        0 => row.clear(),
+        _ if after > before => {
+            if row.len() == FAILURES_MAX {
+                row.pop_front();
+            }
+            row.push_back(stamp);
+        }
+        // A check that said nothing.
+        _ => {}
+    }
+}

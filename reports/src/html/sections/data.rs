@@ -52,6 +52,11 @@ fn component_rows(report: &Report<'_>, component: &str, loss: &Loss) -> String {
             loss.kept.to_string(),
             false,
         ),
+        (
+            "of those, of keys absent after a delete (a store that holds nothing looks the same)",
+            loss.kept_absent.to_string(),
+            false,
+        ),
         ("lost", loss.lost.to_string(), loss.lost > 0),
         (
             "of those, acknowledged before the strike",

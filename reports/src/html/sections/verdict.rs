@@ -1,6 +1,7 @@
 //! The judged targets, one row each, and what the drill found out about the plan itself.
 
 use firedrill_core::stamp::SECOND;
+use firedrill_core::terms::{DetectorTerm, RtoFrom};
 use firedrill_core::verdict::{Achieved, Finding};
 
 use super::super::{class, escape};
@@ -67,7 +68,11 @@ pub(in crate::html) fn targets(report: &Report<'_>) -> String {
     }
     let terms = &report.inputs.terms;
     let rto = terms.rto.as_ref().map_or_else(String::new, |rto| {
-        format!(" RTO counts from {}.", figure::rto(rto.from, rto.until))
+        let from = match terms.detector {
+            DetectorTerm::None => RtoFrom::Declared,
+            DetectorTerm::Alerts { .. } => rto.from,
+        };
+        format!(" RTO counts from {}.", figure::rto(from, rto.until))
     });
     let body = format!(
         "<p class=\"soft\">Durations are plan time: while the calendar sets the pace one second of drill stands for {} of plan, while work is done for one; time for people is credited. \

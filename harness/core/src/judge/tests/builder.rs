@@ -156,6 +156,7 @@ pub(super) fn alert(raised: bool) -> Event {
         rule: "database".to_owned(),
         kind: "down".to_owned(),
         raised,
+        failures: Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ fn each_decision_names_the_event_that_made_it() {
             rule: rule.to_owned(),
             kind: kind.to_owned(),
             raised: true,
+            failures: Vec::new(),
         };
         let place = run.events.len() - 1;
         run.events.insert(place, (at(ms), alert));

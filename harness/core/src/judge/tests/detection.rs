@@ -73,6 +73,7 @@ fn an_alert_of_another_kind_is_no_false_alarm_and_no_detection() {
         rule: "disk".to_owned(),
         kind: "disk_full".to_owned(),
         raised: true,
+        failures: Vec::new(),
     };
     let mut run = Run::plain();
     run.push(50_000, other.clone());
@@ -102,4 +103,46 @@ fn without_a_detector_rto_counts_from_the_declaration_only() {
     assert_eq!(verdict.about_plan.len(), 1);
     // Declared at 107 s, back at 116 s.
     assert_eq!(run.of("rto"), Outcome::Pass);
+}
+
+fn failures(run: &mut Run, stamps: &[(i64, i64)]) {
+    for (_, event) in &mut run.events {
+        if let Event::Alert { failures, .. } = event {
+            *failures = stamps
+                .iter()
+                .map(|(early, late)| Stamp::new(early * MS, late * MS))
+                .collect();
+        }
+    }
+}
+
+/// An alert that came after the strike, by checks of before it, is the false alarm that it would have been a moment earlier.
+#[test]
+fn an_alert_by_checks_that_failed_before_the_strike_is_a_false_alarm() {
+    let mut run = Run::plain();
+    failures(&mut run, &[(99_400, 99_600), (99_700, 99_900), (99_950, 100_150)]);
+    let verdict = run.judge().verdict;
+    assert_eq!(verdict.outcome, Outcome::Inconclusive);
+    assert!(verdict.spoiled[0].contains("failed before it"), "{:?}", verdict.spoiled);
+    assert_eq!(verdict.moments.alerted, None);
+}
+
+#[test]
+fn an_alert_that_counts_a_failure_of_before_the_strike_proves_no_detection() {
+    let mut run = Run::plain();
+    failures(&mut run, &[(99_400, 99_600), (102_000, 102_100), (104_000, 104_100)]);
+    assert_eq!(run.of("detection"), Outcome::Inconclusive);
+    assert!(run.judge().verdict.spoiled.is_empty());
+    // Another alert, of failures since, is the one that counts.
+    run.push(106_500, alert(true));
+    assert_eq!(run.of("detection"), Outcome::Pass);
+    assert_eq!(run.judge().verdict.moments.alerted, Some(at(106_500)));
+}
+
+#[test]
+fn a_check_on_its_way_when_it_struck_counts() {
+    let mut run = Run::plain();
+    failures(&mut run, &[(99_900, 100_100), (104_000, 104_100)]);
+    assert_eq!(run.of("detection"), Outcome::Pass);
+    assert!(run.judge().verdict.spoiled.is_empty());
 }

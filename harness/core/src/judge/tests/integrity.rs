@@ -138,6 +138,7 @@ fn a_lost_delete_is_lost() {
     run.found.pop();
     let loss = run.judge().verdict.loss["database"].clone();
     assert_eq!((loss.lost, loss.kept), (0, loss.acked), "an absent row is the delete");
+    assert_eq!(loss.kept_absent, 2, "and would be absent from an empty store too");
 }
 
 #[test]
