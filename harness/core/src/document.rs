@@ -13,18 +13,23 @@ use crate::plan::Plan;
 use crate::scenario::Scenario;
 
 mod drawing;
+mod excerpt;
 mod mistake;
 mod places;
 mod reading;
 
 pub use drawing::{Drawn, Mistakes};
-pub(crate) use mistake::listed;
+pub use excerpt::{excerpt, pointed_at};
+pub(crate) use mistake::{LISTED_MAX, listed};
 pub use mistake::{Mistake, Place, Severity, nearest};
 pub use places::Places;
 use reading::Kind;
 
 /// Larger files are refused: no plan is that long, and a parser should not meet one that is.
 pub const BYTES_MAX: usize = 1 << 20;
+
+/// Each twin of a scenario is looked at as a drill of its own, with all that the scenario holds.
+const TWINS_MAX: usize = 100;
 
 /// A file of data: its name for messages, and its text.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,14 +72,14 @@ impl<T> Parsed<T> {
     /// Puts mistakes that were found in the value to their places in the file.
     #[must_use]
     pub fn draw(&self, mistakes: Vec<Mistake>) -> Mistakes {
-        let drawn = mistakes
+        let placed = mistakes
             .into_iter()
             .map(|mistake| {
                 let span = self.places.span(&mistake.place);
-                Drawn::new(&self.source, mistake, span)
+                (mistake, span)
             })
             .collect();
-        Mistakes::new(&self.source.name, drawn)
+        Mistakes::new(&self.source, placed)
     }
 }
 
@@ -94,9 +99,19 @@ pub fn parse_plan(source: Source) -> Result<Parsed<Plan>, Mistakes> {
 /// Reads a scenario. Whether it makes sense depends on its plan: see [`crate::resolve`].
 ///
 /// # Errors
-/// The first mistake of syntax or shape.
+/// The first mistake of syntax or shape; more twins than can be looked at.
 pub fn parse_scenario(source: Source) -> Result<Parsed<Scenario>, Mistakes> {
-    parse(source)
+    let parsed: Parsed<Scenario> = parse(source)?;
+    let twins = parsed.value.twins.len();
+    if twins > TWINS_MAX {
+        return Err(parsed.draw(vec![Mistake::new(
+            Place::of("twins"),
+            format!("there are {twins} twins"),
+            "too many",
+            format!("each twin is a drill of its own: write at most {TWINS_MAX}, and the others in another scenario"),
+        )]));
+    }
+    Ok(parsed)
 }
 
 /// What a file holds, by the keys at its top.
@@ -145,9 +160,8 @@ fn parse_as<T: DeserializeOwned>(source: Source, kind: Kind) -> Result<Parsed<T>
             format!("a plan or scenario has at most {BYTES_MAX} bytes: is this the right file?"),
         );
         // Not drawn from the text itself: nobody wants a megabyte in a message.
-        let name = source.name.clone();
-        let empty = Source::new(name.clone(), "");
-        return Err(Mistakes::new(&name, vec![Drawn::new(&empty, mistake, 0..0)]));
+        let empty = Source::new(source.name, "");
+        return Err(Mistakes::new(&empty, vec![(mistake, 0..0)]));
     }
     let options = serde_saphyr::options! { with_snippet: false };
     match serde_saphyr::from_str_with_options::<T>(&source.text, options.clone()) {
@@ -157,8 +171,7 @@ fn parse_as<T: DeserializeOwned>(source: Source, kind: Kind) -> Result<Parsed<T>
         }
         Err(error) => {
             let (mistake, span) = reading::explain(&error, &source.text, kind);
-            let drawn = Drawn::new(&source, mistake, span);
-            Err(Mistakes::new(&source.name, vec![drawn]))
+            Err(Mistakes::new(&source, vec![(mistake, span)]))
         }
     }
 }

@@ -3,6 +3,7 @@
 //! What the plan writes is taken as written; where it is silent a default stands in, and is listed as assumed. Nothing
 //! is resolved from a plan or scenario that does not make sense: all its mistakes are told at once instead.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::document::{Mistake, Place, Severity};
@@ -101,6 +102,7 @@ pub fn resolve(plan: &Plan, scenario: &Scenario, twin: Option<&str>) -> Result<(
 #[must_use]
 pub fn examine(plan: &Plan, scenario: &Scenario) -> Vec<Mistake> {
     let mut all: Vec<Mistake> = Vec::new();
+    let mut known: HashSet<Mistake> = HashSet::new();
     let twins = scenario.twins.keys().map(|name| Some(name.as_str()));
     for twin in std::iter::once(None).chain(twins) {
         match Drill::of(plan, scenario, twin) {
@@ -110,7 +112,7 @@ pub fn examine(plan: &Plan, scenario: &Scenario) -> Vec<Mistake> {
                     found.extend(doubts::doubts(&drill));
                 }
                 for mistake in found {
-                    if !all.contains(&mistake) {
+                    if known.insert(mistake.clone()) {
                         all.push(mistake);
                     }
                 }

@@ -1,6 +1,6 @@
 //! Whatever a file holds: no panic, no hang, no memory without bound. What is a plan is linted and drawn.
 
-use firedrill_core::document::{BYTES_MAX, Source, parse_plan};
+use firedrill_core::document::{BYTES_MAX, Source, parse_plan, parse_scenario};
 use firedrill_lint::{json, lint, markdown, sarif, terminal};
 use proptest::prelude::*;
 
@@ -65,6 +65,91 @@ fn depth_and_size_are_bounded() {
     assert!(!feed(&"[".repeat(200_000)));
     assert!(!feed(&format!("plan: {}", "{a: ".repeat(50_000))));
     assert!(!feed(&"a".repeat(BYTES_MAX + 1)));
+}
+
+/// A plan on one line, as a program writes it: JSON is YAML. Terminals count columns in 16 bits, and so does what draws for
+/// them.
+#[test]
+fn what_stands_far_along_a_line_is_drawn() {
+    let plan = |depends_on: &str| {
+        let parts: Vec<String> = (0..1_000)
+            .map(|n| format!("\"part{n}\": {{\"kind\": \"database\", \"depends_on\": [\"{depends_on}\"], \"rto\": [{{\"is\": \"5 h\", \"where\": \"t\"}}]}}"))
+            .collect();
+        format!(
+            "{{\"plan\": \"p\", \"title\": \"P\", \"rto\": [{{\"is\": \"1 h\", \"where\": \"t\"}}], \"disasters\": {{\"d\": \
+             {{\"title\": \"D\", \"automated\": \"manual\"}}}}, \"components\": {{{}}}}}",
+            parts.join(", ")
+        )
+    };
+    assert!(plan("part1").len() > 70_000);
+    assert!(feed(&plan("part1")));
+    // A mistake in each part, and one at the very end.
+    assert!(!feed(&plan("part-that-is-not")));
+    assert!(!feed(&plan("part1").replace("part999\"", "part998\"")));
+    // A value that is itself as long as that.
+    assert!(!feed(
+        &plan("part1").replace("\"manual\"", &format!("\"{}\"", "x".repeat(200_000)))
+    ));
+    assert!(!feed(&plan(&"x".repeat(900))));
+}
+
+#[test]
+fn mistakes_without_number_are_counted_and_some_are_told() {
+    let mut text = String::from("plan: p\ntitle: P\ndisasters: { d: { title: D, automated: manual } }\ncomponents:\n");
+    for n in 0..5_000 {
+        text.push_str(&format!("  part{n}: {{ kind: service, depends_on: [nothing{n}] }}\n"));
+    }
+    let Err(mistakes) = parse_plan(Source::new("any.yaml", text.as_str())) else {
+        panic!("it leads nowhere")
+    };
+    let said = mistakes.to_string();
+    assert!(said.contains("5000 mistakes"), "{said}");
+    let drawn = format!("{:?}", miette::Report::from(mistakes));
+    assert!(drawn.len() < 1_000_000, "{} bytes", drawn.len());
+    assert!(
+        drawn.contains("nothing0") && drawn.contains("any.yaml:5:"),
+        "{}",
+        &drawn[..1_000]
+    );
+}
+
+/// What is known is told beside each mistake, however long it is.
+#[test]
+fn long_names_and_many_mistakes_do_not_multiply() {
+    let mut text = String::from("plan: p\ntitle: P\ndisasters: { d: { title: D, automated: manual } }\ncomponents:\n");
+    for n in 0..5 {
+        text.push_str(&format!("  {}{n}: {{ kind: service }}\n", "n".repeat(100_000)));
+    }
+    text.push_str(&format!(
+        "  last: {{ kind: service, depends_on: [{}] }}\n",
+        "x, ".repeat(100_000)
+    ));
+    let Err(mistakes) = parse_plan(Source::new("any.yaml", text)) else {
+        panic!("it leads nowhere")
+    };
+    assert!(mistakes.to_string().contains("100000 mistakes"), "{mistakes}");
+    let drawn = format!("{:?}", miette::Report::from(mistakes));
+    assert!(drawn.len() < 1_000_000, "{} bytes", drawn.len());
+}
+
+/// Each twin is a drill of its own to whoever looks at a scenario.
+#[test]
+fn twins_without_number_are_refused() {
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../scenarios/samia-tarot/database-failure-as-written.yaml");
+    let shipped = std::fs::read_to_string(shipped).expect("a scenario");
+    let (head, _) = shipped.split_once("twins:\n").expect("it has twins");
+    let mut text = format!("{head}twins:\n");
+    for n in 0..5_000 {
+        text.push_str(&format!(
+            "  twin{n}: {{ summary: s, instead: {{ calendar_scale: {} }}, expect: {{ exit: 1 }} }}\n",
+            n + 1
+        ));
+    }
+    let Err(mistakes) = parse_scenario(Source::new("any.yaml", text)) else {
+        panic!("five thousand drills in one file")
+    };
+    assert!(mistakes.drawn[0].mistake.what.contains("5000 twins"), "{mistakes:?}");
 }
 
 proptest! {

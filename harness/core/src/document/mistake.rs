@@ -41,7 +41,7 @@ impl fmt::Display for Place {
 }
 
 /// Whether a drill can run in spite of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// It can, but the verdict may be weaker than hoped.
     Warning,
@@ -50,7 +50,7 @@ pub enum Severity {
 }
 
 /// A mistake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mistake {
     /// Where.
     pub place: Place,
@@ -65,15 +65,17 @@ pub struct Mistake {
 }
 
 impl Mistake {
-    /// An error.
+    /// An error. Words longer than anybody reads are cut: what was found may be as long as the file.
     #[must_use]
     pub fn new(place: Place, what: impl Into<String>, label: impl Into<String>, help: impl Into<String>) -> Mistake {
+        const WORDS_CHARS_MAX: usize = 4_000;
+        let words = |text: String| cut(&text, WORDS_CHARS_MAX).unwrap_or(text);
         Mistake {
             place,
             severity: Severity::Error,
-            what: what.into(),
-            label: label.into(),
-            help: help.into(),
+            what: words(what.into()),
+            label: words(label.into()),
+            help: words(help.into()),
         }
     }
 
@@ -87,41 +89,62 @@ impl Mistake {
     /// A name that is not among those known.
     #[must_use]
     pub fn unknown<'a>(place: Place, kind: &str, found: &str, known: impl IntoIterator<Item = &'a str>) -> Mistake {
-        let known: Vec<&str> = known.into_iter().collect();
+        // Among so many the name that was meant is searched for.
+        const KNOWN_MAX: usize = 1_000;
+        let known: Vec<&str> = known.into_iter().take(KNOWN_MAX).collect();
         let help = match nearest(found, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`? Known: {}", listed(&known)),
             None if known.is_empty() => "there is none yet: add one, or take this out".to_owned(),
             None => format!("known: {}", listed(&known)),
         };
-        Mistake::new(place, format!("there is no {kind} `{found}`"), "not known", help)
+        Mistake::new(
+            place,
+            format!("there is no {kind} {}", listed(&[found])),
+            "not known",
+            help,
+        )
     }
 }
 
+/// So many names are shown in a row.
+pub(crate) const LISTED_MAX: usize = 30;
+
 /// Names in a row, bounded.
 pub(crate) fn listed(names: &[&str]) -> String {
-    const SHOWN_MAX: usize = 30;
+    const NAME_CHARS_MAX: usize = 100;
     let mut text = names
         .iter()
-        .take(SHOWN_MAX)
-        .map(|name| format!("`{name}`"))
+        .take(LISTED_MAX)
+        .map(|name| match cut(name, NAME_CHARS_MAX) {
+            Some(cut) => format!("`{cut}`"),
+            None => format!("`{name}`"),
+        })
         .collect::<Vec<_>>()
         .join(", ");
-    if names.len() > SHOWN_MAX {
+    if names.len() > LISTED_MAX {
         text.push_str(", ...");
     }
     text
+}
+
+/// A text that has more characters than these, without the others.
+pub(super) fn cut(text: &str, chars_max: usize) -> Option<String> {
+    let (end, _) = text.char_indices().nth(chars_max)?;
+    Some(format!("{}...", &text[..end]))
 }
 
 /// The known name that is most like the one found, if any is like it at all.
 #[must_use]
 pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Long texts are no misspelt names, and comparing them costs the product of their lengths.
-    if found.len() > 100 {
+    const NAME_BYTES_MAX: usize = 100;
+    if found.len() > NAME_BYTES_MAX {
         return None;
     }
     let found = found.to_lowercase();
     known
         .into_iter()
+        .filter(|name| name.len() <= NAME_BYTES_MAX)
         .map(|name| (strsim::jaro_winkler(&found, name), name))
         .filter(|(likeness, _)| *likeness > 0.78)
         .max_by(|one, other| one.0.total_cmp(&other.0))

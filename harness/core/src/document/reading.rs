@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde_saphyr::Error;
 
-use super::mistake::{Mistake, Place, listed, nearest};
+use super::mistake::{Mistake, Place, cut, listed, nearest};
 use super::places::bytes;
 use crate::plan::{Duration, Share};
 
@@ -167,20 +167,13 @@ fn plain(expected: &str) -> &str {
 }
 
 fn short(text: &str) -> String {
-    cut(text, 60)
-}
-
-fn cut(text: &str, chars_max: usize) -> String {
-    if text.chars().count() <= chars_max {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(chars_max).collect();
-    format!("{kept}...")
+    cut(text, 60).unwrap_or_else(|| text.to_owned())
 }
 
 /// The reader's own words. Their end says what it expected and where, so that they are kept whole within reason.
 fn first_line(text: &str) -> String {
-    cut(text.lines().next().unwrap_or("not YAML"), 300)
+    let line = text.lines().next().unwrap_or("not YAML");
+    cut(line, 300).unwrap_or_else(|| line.to_owned())
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Names in a plan that lead nowhere: every reference from one part to another, in one table.
 
+use std::collections::BTreeMap;
+
 use super::Plan;
 use super::soundness::Found;
-use crate::document::{Mistake, Place};
+use crate::document::Place;
 
 impl Plan {
     /// All names that lead nowhere, each at its place.
@@ -41,20 +43,20 @@ impl Plan {
             self.components(found, &at.then("hits"), &disaster.hits);
             for (index, rule) in disaster.detection.iter().enumerate() {
                 let at = at.then("detection").then(index);
-                known(found, at, "alert rule", rule, self.monitoring.alerts.keys());
+                known(found, at, "alert rule", rule, &self.monitoring.alerts);
             }
             if let Some(site) = &disaster.recovery_site {
-                known(found, at.then("recovery_site"), "site", site, self.sites.keys());
+                known(found, at.then("recovery_site"), "site", site, &self.sites);
             }
             for (index, procedure) in disaster.procedures.iter().enumerate() {
                 let at = at.then("procedures").then(index);
-                known(found, at, "procedure", procedure, self.procedures.keys());
+                known(found, at, "procedure", procedure, &self.procedures);
             }
         }
         for (index, decision) in self.decisions.iter().enumerate() {
             if let Some(disaster) = &decision.disaster {
                 let at = Place::of("decisions").then(index).then("disaster");
-                known(found, at, "disaster", disaster, self.disasters.keys());
+                known(found, at, "disaster", disaster, &self.disasters);
             }
         }
         for (name, procedure) in &self.procedures {
@@ -76,7 +78,7 @@ impl Plan {
             for (index, place) in policy.places.iter().enumerate() {
                 if !self.stores.is_empty() && !self.sites.contains_key(place) {
                     let at = at.then("places").then(index);
-                    known(found, at, "store or site", place, self.stores.keys());
+                    known(found, at, "store or site", place, &self.stores);
                 }
             }
         }
@@ -92,13 +94,7 @@ impl Plan {
                 let at = Place::of("sites").then(name).then("parts").then(part);
                 self.provider(found, at.then("provider"), held.provider.as_ref());
                 if let Some(component) = &held.component {
-                    known(
-                        found,
-                        at.then("component"),
-                        "component",
-                        component,
-                        self.components.keys(),
-                    );
+                    known(found, at.then("component"), "component", component, &self.components);
                 }
             }
         }
@@ -112,23 +108,23 @@ impl Plan {
             && !self.sites.contains_key(site)
         {
             let names = self.sites.keys().map(String::as_str).chain(["external"]);
-            found.push(Mistake::unknown(at.then("site"), "site", site, names));
+            found.unknown(at.then("site"), "site", site, names);
         }
         for (name, check) in &monitoring.checks {
             if let Some(component) = check.probe.component() {
                 let at = at.then("checks").then(name).then("probe").then(check.probe.key());
-                known(found, at, "component", component, self.components.keys());
+                known(found, at, "component", component, &self.components);
             }
         }
         for (name, rule) in &monitoring.alerts {
             let at = at.then("alerts").then(name).then("check");
-            known(found, at, "check", &rule.check, monitoring.checks.keys());
+            known(found, at, "check", &rule.check, &monitoring.checks);
         }
         for (key, all) in [("watched", &monitoring.watched), ("targets", &monitoring.targets)] {
             for (index, watched) in all.iter().enumerate() {
                 if let Some(component) = &watched.of {
                     let at = at.then(key).then(index).then("of");
-                    known(found, at, "component", component, self.components.keys());
+                    known(found, at, "component", component, &self.components);
                 }
             }
         }
@@ -153,37 +149,34 @@ impl Plan {
 
     fn components(&self, found: &mut Found, at: &Place, names: &[String]) {
         for (index, name) in names.iter().enumerate() {
-            known(found, at.then(index), "component", name, self.components.keys());
+            known(found, at.then(index), "component", name, &self.components);
         }
     }
 
     fn disasters(&self, found: &mut Found, at: &Place, names: &[String]) {
         for (index, name) in names.iter().enumerate() {
-            known(found, at.then(index), "disaster", name, self.disasters.keys());
+            known(found, at.then(index), "disaster", name, &self.disasters);
         }
     }
 
     fn provider(&self, found: &mut Found, at: Place, name: Option<&String>) {
         if let Some(name) = name {
-            known(found, at, "provider", name, self.providers.keys());
+            known(found, at, "provider", name, &self.providers);
         }
     }
 
     fn severity(&self, found: &mut Found, at: Place, level: Option<&String>) {
         if let Some(level) = level {
-            known(
-                found,
-                at,
-                "severity",
-                level,
-                self.severities.iter().map(|one| &one.level),
-            );
+            let levels = self.severities.iter().map(|one| one.level.as_str());
+            if !levels.clone().any(|one| one == level) {
+                found.unknown(at, "severity", level, levels);
+            }
         }
     }
 }
 
-fn known<'a>(found: &mut Found, at: Place, kind: &str, name: &str, all: impl Iterator<Item = &'a String> + Clone) {
-    if !all.clone().any(|one| one == name) {
-        found.push(Mistake::unknown(at, kind, name, all.map(String::as_str)));
+fn known<V>(found: &mut Found, at: Place, kind: &str, name: &str, all: &BTreeMap<String, V>) {
+    if !all.contains_key(name) {
+        found.unknown(at, kind, name, all.keys().map(String::as_str));
     }
 }

@@ -4,7 +4,7 @@ use super::listing::signs;
 use super::tree::Node;
 use super::{CountedRows, Disaster, DrillDuty, Duration, Figure, Plan, ProbeKind, Threshold, Written};
 use crate::calendar::Rhythm;
-use crate::document::{Mistake, Place};
+use crate::document::{LISTED_MAX, Mistake, Place};
 
 /// What a rule of a check that counts rows is to say.
 const FOR_ROWS: &str = "add `when: { share: { above: 30 %, where: ... } }`, by which they fell, or `when: { rows: { below: 1000, where: ... } }`";
@@ -195,6 +195,18 @@ pub(super) struct Found(Vec<Mistake>);
 impl Found {
     pub(super) fn push(&mut self, mistake: Mistake) {
         self.0.push(mistake);
+    }
+
+    /// A name that leads nowhere. Where that is so all over the file, the names that were meant are no longer searched for
+    /// among all: mistakes times names would be too much.
+    pub(super) fn unknown<'a>(&mut self, at: Place, kind: &str, name: &str, known: impl Iterator<Item = &'a str>) {
+        const SEARCHED_MAX: usize = 200;
+        let searched = if self.0.len() < SEARCHED_MAX {
+            usize::MAX
+        } else {
+            LISTED_MAX + 1
+        };
+        self.push(Mistake::unknown(at, kind, name, known.take(searched)));
     }
 
     /// Names go into file names and finding ids.

@@ -1,5 +1,7 @@
 //! What makes a scenario unsound against its plan: names that lead nowhere, and drills that could not come out otherwise.
 
+use std::collections::BTreeSet;
+
 use crate::document::{Mistake, Place};
 use crate::plan::{Duration, unfixed};
 use crate::scenario::{Service, Strike};
@@ -36,8 +38,9 @@ pub(super) fn mistakes(drill: &Drill) -> Vec<Mistake> {
 
 /// A drill keeps only duties that its plan has; it can be run all the same.
 fn duties(drill: &Drill, found: &mut Vec<Mistake>) {
+    let all: BTreeSet<&str> = drill.plan.drills.iter().map(|known| known.what.as_str()).collect();
     for (index, duty) in drill.scenario.duties.iter().enumerate() {
-        if !drill.plan.drills.iter().any(|known| known.what == *duty) {
+        if !all.contains(duty.as_str()) {
             let known = drill.plan.drills.iter().map(|known| known.what.as_str());
             let at = Place::of("duties").then(index);
             found.push(Mistake::unknown(at, "drill of the plan", duty, known).warning());

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use firedrill_core::document::{excerpt, pointed_at};
 use miette::{
     Diagnostic, GraphicalReportHandler, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
     SpanContents,
@@ -69,7 +70,8 @@ fn labels(report: &Report<'_>, finding: &Finding, plan: usize) -> Vec<LabeledSpa
     let here = finding.statements.iter().filter(|statement| statement.plan == plan);
     here.map(|statement| {
         let (start, end) = report.place(statement).bytes;
-        LabeledSpan::new(Some(label(statement)), start, end - start)
+        let span = pointed_at(&report.plans[plan].source.text, start..end);
+        LabeledSpan::new(Some(label(statement)), span.start, span.len())
     })
     .collect()
 }
@@ -184,12 +186,14 @@ impl SourceCode for FileView<'_> {
                 .map_or(0, |before| before.chars().count()),
             _ => 0,
         };
-        let excerpt = text[start..stop].strip_suffix('\n').unwrap_or(&text[start..stop]);
+        let whole = text[start..stop].strip_suffix('\n').unwrap_or(&text[start..stop]);
+        let shown = excerpt(text, start..start + whole.len(), span.offset()..end).ok_or(MietteError::OutOfBounds)?;
+        let (first, last) = (lines.line(shown.start), lines.line(shown.end));
         Ok(Box::new(
             MietteSpanContents::new_named(
                 self.report.file(self.plan).to_owned(),
-                excerpt.as_bytes(),
-                (start, excerpt.len()).into(),
+                text[shown.clone()].as_bytes(),
+                (shown.start, shown.len()).into(),
                 first,
                 column,
                 last + 1 - first,
