@@ -150,7 +150,10 @@ fn check(plans: &[String], json: bool) -> Result<u8, Failure> {
             }
             Err(Failure::Input(report)) => {
                 code = 2;
-                rows.push(serde_json::json!({"file": name, "sound": false, "mistakes": told(&report)}));
+                let (mistakes, left_out) = told(&report);
+                rows.push(
+                    serde_json::json!({"file": name, "sound": false, "mistakes": mistakes, "left_out": left_out}),
+                );
                 if !json {
                     eprintln!("{report:?}");
                 }
@@ -164,28 +167,32 @@ fn check(plans: &[String], json: bool) -> Result<u8, Failure> {
     Ok(code)
 }
 
-/// The mistakes behind a report, for programs.
-pub(super) fn told(report: &miette::Report) -> serde_json::Value {
-    match report.downcast_ref::<firedrill_core::document::Mistakes>() {
-        Some(mistakes) => mistakes
-            .drawn
-            .iter()
-            .map(|drawn| {
-                serde_json::json!({
-                    "file": mistakes.file,
-                    "line": drawn.line,
-                    "column": drawn.column,
-                    "severity": match drawn.mistake.severity {
-                        firedrill_core::document::Severity::Error => "error",
-                        firedrill_core::document::Severity::Warning => "warning",
-                    },
-                    "what": drawn.mistake.what,
-                    "help": drawn.mistake.help,
-                })
+/// The mistakes behind a report, for programs, and how many more there are.
+pub(super) fn told(report: &miette::Report) -> (serde_json::Value, usize) {
+    let Some(mistakes) = report.downcast_ref::<firedrill_core::document::Mistakes>() else {
+        return (
+            serde_json::json!([{ "severity": "error", "what": report.to_string() }]),
+            0,
+        );
+    };
+    let told = mistakes
+        .drawn
+        .iter()
+        .map(|drawn| {
+            serde_json::json!({
+                "file": mistakes.file,
+                "line": drawn.line,
+                "column": drawn.column,
+                "severity": match drawn.mistake.severity {
+                    firedrill_core::document::Severity::Error => "error",
+                    firedrill_core::document::Severity::Warning => "warning",
+                },
+                "what": drawn.mistake.what,
+                "help": drawn.mistake.help,
             })
-            .collect(),
-        None => serde_json::json!([{ "severity": "error", "what": report.to_string() }]),
-    }
+        })
+        .collect();
+    (told, mistakes.left_out)
 }
 
 /// Prints a table, or the same as JSON.

@@ -169,7 +169,9 @@ fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
                 }
                 let twins = loaded.scenario.value.twins.len();
                 if found.is_empty() {
-                    rows.push(serde_json::json!({"file": name, "sound": true, "twins": twins, "mistakes": []}));
+                    rows.push(
+                        serde_json::json!({"file": name, "sound": true, "twins": twins, "mistakes": [], "left_out": 0}),
+                    );
                     if !json {
                         out!("{name}: sound, {twins} twins");
                     }
@@ -188,7 +190,8 @@ fn check(scenarios: &[String], json: bool) -> Result<u8, Failure> {
             Err(other) => return Err(other),
         };
         let (sound, report) = report;
-        rows.push(serde_json::json!({"file": name, "sound": sound, "mistakes": told(&report)}));
+        let (mistakes, left_out) = told(&report);
+        rows.push(serde_json::json!({"file": name, "sound": sound, "mistakes": mistakes, "left_out": left_out}));
         if !json {
             eprintln!("{report:?}");
         }

@@ -203,6 +203,22 @@ fn a_format_that_a_command_does_not_print_is_refused() {
 }
 
 #[test]
+fn mistakes_without_number_are_counted_for_programs_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = folder.path().join("plan.yaml");
+    let mut text = String::from("plan: p\ntitle: P\ndisasters: { d: { title: D, automated: manual } }\ncomponents:\n");
+    for n in 0..150 {
+        text.push_str(&format!("  part{n}: {{ kind: service, depends_on: [nothing{n}] }}\n"));
+    }
+    std::fs::write(&plan, text).expect("a plan");
+    let check = firedrill(&["plan", "check", &plan.display().to_string(), "--format", "json"]);
+    assert_eq!(check.status.code(), Some(2), "{}", stderr(&check));
+    let told: serde_json::Value = serde_json::from_slice(&check.stdout).expect("JSON");
+    let shown = told[0]["mistakes"].as_array().map(Vec::len);
+    assert_eq!((shown, &told[0]["left_out"]), (Some(100), &serde_json::json!(50)));
+}
+
+#[test]
 fn a_plan_is_no_scenario_and_a_scenario_no_plan() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().display().to_string();
