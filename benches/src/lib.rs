@@ -9,6 +9,7 @@ mod bed;
 pub mod ledgers;
 mod memory;
 mod pgbench;
+pub mod plans;
 mod samples;
 mod table;
 mod traffic;
