@@ -101,7 +101,7 @@ pub enum Command {
     /// Scenarios: list, show, check.
     #[command(subcommand)]
     Scenario(crate::command::scenario::ScenarioCommand),
-    /// Runs of the past: list, prune.
+    /// Runs of the past: list, push to a bucket, prune.
     #[command(subcommand)]
     Runs(crate::command::runs::RunsCommand),
     /// Run the drills that a calendar wants together, and report on all of them at once.
@@ -137,7 +137,7 @@ pub enum Command {
 /// `firedrill judge`
 #[derive(Args, Debug)]
 pub struct Judge {
-    /// The run directory, or its bare name.
+    /// The run directory, its bare name, or s3://BUCKET/PREFIX/RUN.
     pub run: PathBuf,
     /// Write the verdict and all renderings there as well.
     #[arg(long, value_name = "DIR")]
@@ -150,12 +150,12 @@ pub struct Judge {
 /// Where a run is looked for that is given by its bare name.
 #[derive(Args, Debug)]
 pub struct FolderOfRuns {
-    /// Folder in which runs are looked for by name.
+    /// Folder, or s3://BUCKET/PREFIX, in which runs are looked for by name.
     #[arg(
         id = "folder_of_runs",
         long = "runs",
         default_value = "firedrill-runs",
-        value_name = "DIR",
+        value_name = "PLACE",
         env = "FIREDRILL_OUTPUT"
     )]
     pub path: PathBuf,
@@ -165,7 +165,7 @@ pub struct FolderOfRuns {
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Report {
-    /// The run directory, or its bare name.
+    /// The run directory, its bare name, or s3://BUCKET/PREFIX/RUN.
     #[arg(required = true)]
     pub run: Option<PathBuf>,
     #[command(flatten)]
@@ -193,7 +193,7 @@ pub enum ReportOf {
 /// `firedrill compare`
 #[derive(Args, Debug)]
 pub struct Compare {
-    /// Run directories, or their bare names.
+    /// Run directories, their bare names, or s3://BUCKET/PREFIX/RUN.
     #[arg(required = true, num_args = 1..=32)]
     pub runs: Vec<PathBuf>,
     #[command(flatten)]

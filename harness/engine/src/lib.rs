@@ -15,6 +15,7 @@ pub mod connect;
 pub mod drill;
 pub mod fault;
 pub mod heartbeat;
+pub mod history;
 pub mod interrupts;
 pub mod judged;
 pub mod library;

@@ -84,8 +84,13 @@ fn gather(folder: &Path, read_one: impl Fn(&Path) -> Option<StoredRun> + Sync) -
     directories.sort();
     let left_out = directories.len().saturating_sub(RUNS_MAX);
     let mut runs = read_all(&directories[left_out..], &read_one);
-    runs.sort_by(|a, b| (&b.past.started, &b.past.run).cmp(&(&a.past.started, &a.past.run)));
+    newest_first(&mut runs);
     Ok(Runs { runs, left_out })
+}
+
+/// Puts runs into the order of their starts, the newest first.
+pub fn newest_first(runs: &mut [StoredRun]) {
+    runs.sort_by(|a, b| (&b.past.started, &b.past.run).cmp(&(&a.past.started, &a.past.run)));
 }
 
 /// Reads the directories, as many at once as the machine has processors.

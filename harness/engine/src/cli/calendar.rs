@@ -8,6 +8,7 @@ use firedrill_core::plan::CivilDay;
 use firedrill_core::suite::Shard;
 
 use super::PostgresArguments;
+use crate::history::folder;
 
 /// Which suite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -77,8 +78,12 @@ pub struct Suite {
     pub drill_deadline: u32,
 
     /// Folder of run directories, and of past runs that new ones are held against.
-    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT")]
+    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT", value_parser = folder())]
     pub output: PathBuf,
+
+    /// More past runs that new ones are held against: a folder, or s3://BUCKET/PREFIX; may be repeated.
+    #[arg(long, value_name = "PLACE")]
+    pub history: Vec<PathBuf>,
 
     /// Folder of the suite's own report; a new one in the folder of run directories by default.
     #[arg(long, value_name = "DIR")]
@@ -100,8 +105,13 @@ pub struct Past {
     #[arg(long = "scenario", value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
 
-    /// Folder of run directories; may be repeated.
-    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT")]
+    /// Folder of run directories, or s3://BUCKET/PREFIX; may be repeated.
+    #[arg(
+        long,
+        default_value = "firedrill-runs",
+        value_name = "PLACE",
+        env = "FIREDRILL_OUTPUT"
+    )]
     pub history: Vec<PathBuf>,
 
     /// The day that counts as today, such as 2026-12-07; runs after it are left out.

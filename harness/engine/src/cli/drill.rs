@@ -7,6 +7,8 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use firedrill_core::event::Phase;
 
+use crate::history::folder;
+
 /// Where Postgres comes from.
 #[derive(Args, Clone, Debug)]
 pub struct PostgresArguments {
@@ -27,7 +29,7 @@ pub struct PostgresArguments {
 #[derive(Args, Clone, Debug)]
 pub struct Conduct {
     /// Folder of run directories.
-    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT")]
+    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT", value_parser = folder())]
     pub output: PathBuf,
 
     #[command(flatten)]

@@ -9,10 +9,10 @@ use crate::judged::JudgedRun;
 /// Runs the command. It exits 0 whatever the verdicts: `judge` is for deciding.
 pub fn compare(compare: &Compare, cli: &Cli) -> Result<u8, Failure> {
     let mut runs = Vec::new();
-    for run in &compare.runs {
-        let directory = named_run::directory(run, &compare.folder.path)?;
-        let run = JudgedRun::read(&directory)
-            .map_err(|error| Failure::Input(miette::miette!("{}: {error}", directory.display())))?;
+    for named in &compare.runs {
+        let here = named_run::here(named, &compare.folder.path)?;
+        let run = JudgedRun::read(here.directory())
+            .map_err(|error| Failure::Input(miette::miette!("{}: {error}", here.named())))?;
         runs.push(run);
     }
     let reports: Vec<_> = runs.iter().map(JudgedRun::report).collect();

@@ -12,14 +12,14 @@ use crate::run_directory;
 
 /// Runs the command; its exit code is the verdict's.
 pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
-    let directory = named_run::directory(&judge.run, &judge.folder.path)?;
-    let run = match JudgedRun::read(&directory) {
+    let here = named_run::here(&judge.run, &judge.folder.path)?;
+    let run = match JudgedRun::read(here.directory()) {
         Ok(run) => run,
         Err(error @ EvidenceError::Open(_)) => {
             crate::view::say(&format!("firedrill: inconclusive: {error}"));
             return Ok(error.exit_code());
         }
-        Err(error) => return Err(Failure::Input(miette::miette!("{}: {error}", directory.display()))),
+        Err(error) => return Err(Failure::Input(miette::miette!("{}: {error}", here.named()))),
     };
     let renderings = run.renderings();
     let mut others = Vec::new();

@@ -28,7 +28,7 @@ struct Of {
 
 /// Runs the command.
 pub fn kpis(kpis: &Kpis, cli: &Cli) -> Result<u8, Failure> {
-    let looked = look(&kpis.past)?;
+    let looked = look(&kpis.past, cli)?;
     let all: Vec<Of> = looked
         .plans
         .iter()

@@ -1,8 +1,32 @@
-//! A run as commands take it: the path of its directory, or the bare name that reports print.
+//! A run as commands take it: the path of its directory, its place in a bucket, or the bare name that reports print.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::Failure;
+use crate::history::{self, Here, Place};
+
+/// A run that is only read: from its directory, or from a bucket.
+///
+/// # Errors
+/// [`Failure::Input`]: there is none; [`Failure::Harness`]: the store or the cache failed.
+pub fn here(run: &Path, runs: &Path) -> Result<Here, Failure> {
+    if let Place::Bucket(named) = Place::of(run)? {
+        return history::run(&named);
+    }
+    if !run.exists()
+        && is_bare(run)
+        && let Place::Bucket(_) = Place::of(runs)?
+        && let Place::Bucket(named) = Place::of(&runs.join(run))?
+    {
+        return history::run(&named);
+    }
+    directory(run, runs).map(Here::folder)
+}
+
+fn is_bare(run: &Path) -> bool {
+    let mut parts = run.components();
+    matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
+}
 
 /// The directory of a run: the path itself, or the directory of that name in the folder of runs.
 ///
@@ -18,10 +42,9 @@ pub fn directory(run: &Path, runs: &Path) -> Result<PathBuf, Failure> {
             "{text}"
         ))
     };
-    let mut parts = run.components();
-    let (Some(Component::Normal(_)), None) = (parts.next(), parts.next()) else {
+    if !is_bare(run) {
         return Err(missing(format!("there is no directory {}", run.display())));
-    };
+    }
     let below = runs.join(run);
     if below.is_dir() {
         return Ok(below);

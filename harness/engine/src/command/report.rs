@@ -10,19 +10,19 @@ use crate::judged::JudgedRun;
 
 /// Runs the command. It exits 0 whatever the verdict: `judge` is for deciding.
 pub fn report(report: &Report, cli: &Cli) -> Result<u8, Failure> {
-    let directory = match (&report.of, &report.run) {
+    let here = match (&report.of, &report.run) {
         (Some(ReportOf::Merge { suites, output }), _) => return super::suite::merge(suites, output.as_deref(), cli),
-        (None, Some(run)) => named_run::directory(run, &report.folder.path)?,
+        (None, Some(run)) => named_run::here(run, &report.folder.path)?,
         // The command line is refused before this.
         (None, None) => return Err(Failure::Input(miette::miette!("name a run directory"))),
     };
-    match JudgedRun::read(&directory) {
+    match JudgedRun::read(here.directory()) {
         Ok(run) => print(&run, cli).map(|()| 0),
         Err(error @ EvidenceError::Open(_)) => {
             crate::view::say(&format!("firedrill: inconclusive: {error}"));
             Ok(error.exit_code())
         }
-        Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", directory.display()))),
+        Err(error) => Err(Failure::Input(miette::miette!("{}: {error}", here.named()))),
     }
 }
 

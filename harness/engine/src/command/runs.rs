@@ -1,6 +1,7 @@
-//! `firedrill runs`: what drills have left in a folder, and removing what is no longer wanted of it.
+//! `firedrill runs`: what drills have left in a folder or a bucket, putting it there, and removing what is no longer wanted.
 
 mod prune;
+mod push;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,6 +18,7 @@ use super::Failure;
 use super::output::out;
 use super::plan::print;
 use crate::cli::Cli;
+use crate::history::{self, Place};
 use crate::run_directory::InUse;
 use crate::runs::{self, StoredRun};
 
@@ -28,10 +30,17 @@ const ENTRIES_MAX: usize = 100_000;
 pub enum RunsCommand {
     /// The runs of a folder, newest first: scenario, verdict, size.
     List {
-        #[command(flatten)]
-        #[allow(missing_docs)]
-        folder: Folder,
+        /// Folder of run directories, or s3://BUCKET/PREFIX.
+        #[arg(
+            long,
+            default_value = "firedrill-runs",
+            value_name = "PLACE",
+            env = "FIREDRILL_OUTPUT"
+        )]
+        output: PathBuf,
     },
+    /// Put finished runs into a bucket, where `schedule`, `kpis`, `suite` and `runs list` find them.
+    Push(push::Push),
     /// Remove runs that are no longer wanted; says what it would remove unless --yes is given.
     Prune(Prune),
 }
@@ -40,7 +49,7 @@ pub enum RunsCommand {
 #[derive(Args, Clone, Debug)]
 pub struct Folder {
     /// Folder of run directories.
-    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT")]
+    #[arg(long, default_value = "firedrill-runs", value_name = "DIR", env = "FIREDRILL_OUTPUT", value_parser = history::folder())]
     pub output: PathBuf,
 }
 
@@ -69,31 +78,37 @@ pub struct Prune {
 pub fn run(command: &RunsCommand, cli: &Cli) -> Result<u8, Failure> {
     let json = super::text_or_json(cli, "runs")?;
     match command {
-        RunsCommand::List { folder } => list(&folder.output, json),
+        RunsCommand::List { output } => list(&Place::of(output)?, cli.quiet, json),
+        RunsCommand::Push(how) => push::push(how, json),
         RunsCommand::Prune(how) => prune::prune(how, json),
     }
 }
 
-fn read(folder: &Path, how: impl FnOnce(&Path) -> std::io::Result<runs::Runs>) -> Result<Vec<StoredRun>, Failure> {
-    let found = how(folder).map_err(|error| {
+/// The runs of a folder as far as they tell how they began.
+fn begun(folder: &Path) -> Result<Vec<StoredRun>, Failure> {
+    let found = runs::begun(folder).map_err(|error| {
         Failure::Input(miette::miette!(
             help = "name the folder of run directories with --output DIR",
             "{} cannot be listed: {error}",
             folder.display()
         ))
     })?;
+    Ok(complete(found, &folder.display()))
+}
+
+/// The runs that were read; says how many were not.
+fn complete(found: runs::Runs, place: &dyn std::fmt::Display) -> Vec<StoredRun> {
     if found.left_out > 0 {
         crate::view::say(&format!(
-            "firedrill: {} has {} entries more than are looked at; the oldest are left out",
-            folder.display(),
+            "firedrill: {place} has {} entries more than are looked at; the oldest are left out",
             found.left_out
         ));
     }
-    Ok(found.runs)
+    found.runs
 }
 
-fn list(folder: &Path, json: bool) -> Result<u8, Failure> {
-    let stored = read(folder, runs::read)?;
+fn list(place: &Place, quiet: bool, json: bool) -> Result<u8, Failure> {
+    let stored = complete(history::read(place, quiet)?, place);
     let living = living();
     let mut table = Builder::new();
     table.push_record(["run", "scenario", "verdict", "size", "note"]);
@@ -108,13 +123,17 @@ fn list(folder: &Path, json: bool) -> Result<u8, Failure> {
         };
         let verdict = run.past.outcome.map_or("none", Outcome::word);
         table.push_record([&run.past.run, &run.past.scenario, verdict, &bytes(size), &note]);
+        let directory = match place {
+            Place::Folder(_) => run.directory.display().to_string(),
+            Place::Bucket(prefix) => format!("{prefix}/{}", run.past.run),
+        };
         rows.push(json!({
-            "run": run.past.run, "directory": run.directory, "started": run.past.started, "plan": run.past.plan,
+            "run": run.past.run, "directory": directory, "started": run.past.started, "plan": run.past.plan,
             "scenario": run.past.scenario, "outcome": run.past.outcome, "bytes": size, "note": note,
         }));
     }
     if stored.is_empty() && !json {
-        out!("no runs in {}", folder.display());
+        out!("no runs in {place}");
         return Ok(0);
     }
     print(json, &rows.into(), table)?;

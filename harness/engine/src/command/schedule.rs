@@ -2,6 +2,9 @@
 
 mod icalendar;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use firedrill_core::calendar::{Occurrence, Rhythm, Span, Standing, State, Step, days_between, standing};
 use firedrill_core::past::PastRun;
 use firedrill_core::plan::{CivilDay, DrillDuty, Figure, TimeOfDay};
@@ -16,9 +19,10 @@ use tabled::settings::{Style, Width};
 use super::Failure;
 use super::output::write_out;
 use crate::cli::{Cli, Format, Past, Schedule};
+use crate::history::{self, Place};
+use crate::run_directory;
 use crate::suite::{load, rhythm};
 use crate::view::say;
-use crate::{run_directory, runs};
 
 /// One duty of one plan.
 pub(super) struct Row {
@@ -44,7 +48,7 @@ pub(super) struct Looked {
 
 /// Runs the command.
 pub fn schedule(schedule: &Schedule, cli: &Cli) -> Result<u8, Failure> {
-    let looked = look(&schedule.past)?;
+    let looked = look(&schedule.past, cli)?;
     if schedule.ics {
         write_out(&icalendar::render(&looked))?;
         return Ok(0);
@@ -82,26 +86,14 @@ pub(super) fn unfit(command: &str, format: Format) -> Failure {
 }
 
 /// Reads plans, scenarios and runs.
-pub(super) fn look(past: &Past) -> Result<Looked, Failure> {
+pub(super) fn look(past: &Past, cli: &Cli) -> Result<Looked, Failure> {
     let today = match past.as_of {
         Some(day) => day.last(),
         None => calendar::day_of(&run_directory::utc_now(), &TimeZone::UTC)
             .ok_or_else(|| Failure::Harness(miette::miette!("this machine's clock tells no day of the calendar")))?,
     };
     let (plans, candidates) = load(&past.plans, &past.scenarios)?;
-    let mut all = Vec::new();
-    for folder in &past.history {
-        let read = runs::read(folder)
-            .map_err(|error| Failure::Input(miette::miette!("{} cannot be read: {error}", folder.display())))?;
-        if read.left_out > 0 {
-            say(&format!(
-                "firedrill: {} holds too many entries; the {} oldest were left out",
-                folder.display(),
-                read.left_out
-            ));
-        }
-        all.extend(read.runs.into_iter().map(|run| run.past));
-    }
+    let mut all = past_runs(&past.history, cli)?;
     for broken in all.iter().filter(|run| run.problem.is_some()) {
         say(&format!(
             "firedrill: run {} does not count: {}",
@@ -112,7 +104,6 @@ pub(super) fn look(past: &Past) -> Result<Looked, Failure> {
     all.retain(|run| {
         plans.iter().any(|plan| plan.plan == run.plan) && run.day(&TimeZone::UTC).is_some_and(|day| day <= today)
     });
-    all.sort_by(|a, b| (&b.started, &b.run).cmp(&(&a.started, &a.run)));
     let mut rows = Vec::new();
     for plan in &plans {
         let duties = plan.drills.iter().map(|duty| ("drill", duty));
@@ -143,6 +134,47 @@ pub(super) fn look(past: &Past) -> Result<Looked, Failure> {
         runs: all,
         plans,
     })
+}
+
+/// The runs of several places.
+pub(super) fn past_runs(places: &[PathBuf], cli: &Cli) -> Result<Vec<PastRun>, Failure> {
+    let mut all = Vec::new();
+    for named in places {
+        let place = Place::of(named)?;
+        let read = history::read(&place, cli.quiet)?;
+        if read.left_out > 0 {
+            say(&format!(
+                "firedrill: {place} holds too much; the {} oldest were left out",
+                read.left_out
+            ));
+        }
+        all.extend(read.runs.into_iter().map(|run| run.past));
+    }
+    Ok(each_once(all))
+}
+
+/// A run that lies in two places, as one that was pushed does, is one run; a whole copy goes before a broken one. Two that
+/// tell different things under one name count for nothing: which of them is the run is not for this to choose.
+fn each_once(runs: Vec<PastRun>) -> Vec<PastRun> {
+    let mut copies: BTreeMap<String, Vec<PastRun>> = BTreeMap::new();
+    for run in runs {
+        copies.entry(run.run.clone()).or_default().push(run);
+    }
+    let mut runs: Vec<PastRun> = copies.into_values().filter_map(one_of).collect();
+    runs.sort_by(|a, b| (&b.started, &b.run).cmp(&(&a.started, &a.run)));
+    runs
+}
+
+fn one_of(mut copies: Vec<PastRun>) -> Option<PastRun> {
+    // Stable: without a whole one, the first that was named.
+    copies.sort_by_key(|run| run.problem.is_some());
+    let mut copies = copies.into_iter();
+    let mut one = copies.next()?;
+    if copies.any(|other| other.problem.is_none() && other != one) {
+        one.outcome = None;
+        one.problem = Some("it lies in two places with different evidence".to_owned());
+    }
+    Some(one)
 }
 
 fn row(
@@ -342,4 +374,57 @@ pub(super) fn coming(row: &Row, today: Date) -> Vec<Occurrence> {
         None => all.clear(),
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_in_two_places_counts_once_and_a_whole_copy_goes_first() {
+        let run = |name: &str, started: &str, problem: Option<&str>| PastRun {
+            run: name.into(),
+            started: started.into(),
+            problem: problem.map(str::to_owned),
+            ..PastRun::default()
+        };
+        let all = each_once(vec![
+            run("a", "2026-01-01T00:00:00Z", None),
+            run("b", "", Some("was not fetched")),
+            run("c", "2026-01-03T00:00:00Z", Some("altered")),
+            run("b", "2026-01-02T00:00:00Z", None),
+            run("a", "2026-01-01T00:00:00Z", None),
+            run("c", "2026-01-03T00:00:00Z", Some("no manifest")),
+        ]);
+        let told: Vec<_> = all
+            .iter()
+            .map(|run| (run.run.as_str(), run.problem.is_some()))
+            .collect();
+        assert_eq!(told, [("c", true), ("b", false), ("a", false)]);
+        assert_eq!(all[0].problem.as_deref(), Some("altered"));
+    }
+
+    #[test]
+    fn two_runs_of_one_name_count_for_nothing() {
+        let run = |outcome| PastRun {
+            run: "a".into(),
+            outcome: Some(outcome),
+            ..PastRun::default()
+        };
+        let (pass, fail) = (run(Outcome::Pass), run(Outcome::Fail));
+        for copies in [
+            vec![pass.clone(), fail.clone()],
+            vec![fail.clone(), pass.clone(), pass.clone()],
+            vec![pass.clone(), pass, fail],
+        ] {
+            let all = each_once(copies);
+            assert!(all.len() == 1 && all[0].outcome.is_none() && !all[0].held(), "{all:?}");
+            assert!(
+                all[0]
+                    .problem
+                    .as_deref()
+                    .is_some_and(|why| why.contains("different evidence"))
+            );
+        }
+    }
 }

@@ -13,7 +13,7 @@ use tabled::builder::Builder;
 
 use super::Failure;
 use super::output::write_out;
-use super::schedule::drawn;
+use super::schedule::{drawn, past_runs};
 use crate::cli::{Cli, Format, PostgresArguments, Suite};
 use crate::run_directory::InUse;
 use crate::suite::{Ordered, Progress, Selected, Selection, Told, run_all, select};
@@ -40,15 +40,13 @@ pub fn suite(suite: &Suite, cli: &Cli) -> Result<u8, Failure> {
     if suite.list {
         return list(&selection, suite, cli);
     }
+    let mut places = vec![suite.output.clone()];
+    places.extend(suite.history.iter().cloned());
+    // Before anything is made or run: a place that cannot be read ends the suite here.
+    let earlier = past_runs(&places, cli)?;
     let failed = |error| Failure::Harness(miette::miette!("the suite cannot be run: {error}"));
     let (directory, logs) = make_folder(suite, cadence)?;
     let _in_use = InUse::claim(&directory);
-    let earlier: Vec<PastRun> = runs::read(&suite.output)
-        .map_err(failed)?
-        .runs
-        .into_iter()
-        .map(|run| run.past)
-        .collect();
     let arguments = passed_on(suite, cli);
     let orders: Vec<(Selected, Ordered)> = selection
         .drills

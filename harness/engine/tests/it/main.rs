@@ -2,6 +2,7 @@
 
 mod as_written;
 mod backup;
+mod buckets;
 mod circumstances;
 mod command;
 mod drills;

@@ -13,6 +13,9 @@ use clap::Parser as _;
 use firedrill::cli::Cli;
 use serde_json::Value;
 
+/// A place in a bucket, as users set it.
+const HISTORY: &str = "s3://evidence/drills";
+
 fn template(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../ci").join(name);
     let text = fs::read_to_string(&path).expect("the template is there");
@@ -143,12 +146,12 @@ fn the_github_workflow_calls_what_there_is() {
     );
 
     let suites = [
-        ("", "weekly"),
-        (crons[1].as_str(), "monthly"),
-        (crons[2].as_str(), "quarterly"),
-        (crons[3].as_str(), "annual"),
+        ("", "weekly", ""),
+        (crons[1].as_str(), "monthly", HISTORY),
+        (crons[2].as_str(), "quarterly", ""),
+        (crons[3].as_str(), "annual", HISTORY),
     ];
-    for (cron, suite) in suites {
+    for (cron, suite, history) in suites {
         let mut workspace = Workspace::new();
         let home = workspace.at("").display().to_string();
         workspace.set("HOME", &home);
@@ -160,6 +163,7 @@ fn the_github_workflow_calls_what_there_is() {
             workspace.set(name, &text(value));
         }
         workspace.set("DRILLS", "drills/ more.yaml");
+        workspace.set("HISTORY", history);
         for (job, of) in workflow["jobs"].as_object().expect("jobs") {
             for key in ["runs-on", "timeout-minutes", "steps"] {
                 assert!(of.get(key).is_some(), "job {job}: `{key}` is missing");
@@ -176,12 +180,19 @@ fn the_github_workflow_calls_what_there_is() {
                 };
                 // Text from outside comes by variables: an expression in a block would be code.
                 assert!(!block.contains("${{"), "job {job}: an expression in a block: {block}");
+                let only_with_history = step
+                    .get("if")
+                    .is_some_and(|when| text(when).contains("env.HISTORY != ''"));
+                if only_with_history && history.is_empty() {
+                    continue;
+                }
                 let mut more = BTreeMap::new();
                 for (name, value) in step.get("env").and_then(Value::as_object).into_iter().flatten() {
                     let value = match text(value).as_str() {
                         "${{ matrix.shard }}" => "2".to_owned(),
                         "${{ inputs.suite }}" => String::new(),
                         "${{ github.event.schedule }}" => cron.to_owned(),
+                        secret if secret == format!("${{{{ secrets.{name} }}}}") => "secret".to_owned(),
                         other => panic!("job {job}: {name} is {other}"),
                     };
                     more.insert(name.clone(), value);
@@ -206,6 +217,21 @@ fn the_github_workflow_calls_what_there_is() {
         );
         assert_eq!(called(&calls, &["schedule"]).len(), 1);
         assert_eq!(called(&calls, &["kpis"]).len(), 1);
+        keeps_history(&calls, history);
+    }
+}
+
+/// Whether runs are pushed to the place of the history, and read from there, where there is one.
+fn keeps_history(calls: &[Vec<String>], history: &str) {
+    let pushes = called(calls, &["runs", "push"]);
+    assert_eq!(pushes.len(), usize::from(!history.is_empty()), "{calls:?}");
+    for push in pushes {
+        assert_eq!(push[2..], ["--output", "firedrill-runs", "--to", history]);
+    }
+    for command in ["suite", "schedule", "kpis"] {
+        let call = called(calls, &[command])[0];
+        let read = call.windows(2).any(|pair| pair == ["--history", HISTORY]);
+        assert_eq!(read, !history.is_empty(), "{call:?}");
     }
 }
 
@@ -218,6 +244,12 @@ fn the_gitlab_template_calls_what_there_is() {
         .iter()
         .map(text)
         .collect();
+    for history in ["", HISTORY] {
+        the_gitlab_jobs_call_what_there_is(&template, &stages, history);
+    }
+}
+
+fn the_gitlab_jobs_call_what_there_is(template: &Value, stages: &[String], history: &str) {
     let base = &template[".firedrill"];
     let mut workspace = Workspace::new();
     let project = workspace.at("").display().to_string();
@@ -230,6 +262,7 @@ fn the_gitlab_template_calls_what_there_is() {
         ("CI_NODE_TOTAL", "2"),
         ("CARGO_HOME", &format!("{project}/.cargo")),
         ("DRILLS", "drills/"),
+        ("HISTORY", history),
     ] {
         workspace.set(name, value);
     }
@@ -250,6 +283,11 @@ fn the_gitlab_template_calls_what_there_is() {
         // The runner feeds them to one shell, one after the other.
         let block = blocks.join("\n").replace("export PATH=", ": PATH=");
         workspace.run(job, &block, &BTreeMap::new());
+        // A shell of its own, without what the script has set; where the program was installed to, its stand-in lies.
+        for block in of.get("after_script").and_then(Value::as_array).into_iter().flatten() {
+            let more = [("CARGO_HOME".to_owned(), project.clone())].into();
+            workspace.run(job, block.as_str().expect("a command is text"), &more);
+        }
     }
     let calls = workspace.calls();
     assert_eq!(
@@ -257,6 +295,7 @@ fn the_gitlab_template_calls_what_there_is() {
         ["suite", "weekly", "drills/", "--shard", "1/2"]
     );
     assert_eq!(called(&calls, &["report", "merge"]).len(), 1);
+    keeps_history(&calls, history);
     assert_eq!(
         text(&template["drills"]["artifacts"]["reports"]["junit"]),
         "shards/*/junit.xml"

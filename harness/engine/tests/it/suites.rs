@@ -9,6 +9,7 @@ use firedrill::run_directory;
 use firedrill_core::suite::SuiteRun;
 use serde_json::{Value, json};
 
+use crate::buckets::{PLACE, Shop};
 use crate::undetected::Written::{Nothing, Unnoticed};
 use crate::undetected::store;
 
@@ -328,14 +329,25 @@ fn shards_join_and_a_missing_one_is_no_pass() {
     assert_eq!(firedrill(&["report"]).status.code(), Some(2));
 }
 
-/// A suite of real drills: one that runs, and one whose plan file is broken when its turn comes.
-#[test]
-fn a_suite_runs_its_drills_and_tells_the_pipeline() {
+/// A suite of real drills, held against a run that only a bucket has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suite_runs_its_drills_and_tells_the_pipeline() {
     let folder = tempfile::tempdir().expect("a folder");
     let (runs, report) = (folder.path().join("runs"), folder.path().join("report"));
     let summary = folder.path().join("summary.md");
+    let shop = Shop::open(false).await;
+    let before = store(
+        &folder.path().join("before"),
+        "2025-01-06T02:00:00Z",
+        DRILL,
+        None,
+        Unnoticed,
+    );
+    let pushed = shop.run(&["runs", "push", path(&before), "--to", PLACE]);
+    assert_eq!(pushed.status.code(), Some(0), "{}", stderr(&pushed));
     let output = command(&["suite", "weekly", "--plan", "samia-tarot", "--expected"])
-        .args(["--output", path(&runs), "--report", path(&report)])
+        .args(["--output", path(&runs), "--report", path(&report), "--history", PLACE])
+        .envs(shop.variables())
         .env("GITHUB_STEP_SUMMARY", &summary)
         .env("GITHUB_ACTIONS", "true")
         .output()
@@ -351,6 +363,15 @@ fn a_suite_runs_its_drills_and_tells_the_pipeline() {
     for drill in &suite.drills {
         let attempt = drill.deciding().expect("it ran");
         let run = attempt.run.as_ref().expect("a run");
+        let decided = attempt
+            .outcome
+            .is_some_and(|outcome| outcome != firedrill_core::Outcome::Inconclusive);
+        assert_eq!(
+            drill.trend.is_some(),
+            decided && drill.scenario == DRILL,
+            "{:?}",
+            drill.trend
+        );
         assert!(runs.join(run).join("verdict.json").is_file());
         assert!(drill.attempts.len() == 1 || drill.attempts[0].outcome == Some(firedrill_core::Outcome::Inconclusive));
         // Whatever the machine did to the measurement, the verdict is the one that the evidence leads to.

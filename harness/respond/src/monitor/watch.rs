@@ -117,8 +117,8 @@ impl Watch {
         for index in 0..self.rules.len() {
             let before = self.rules[index].in_a_row();
             let change = self.rules[index].observe(seen);
-            let (rule, row) = (&self.rules[index], &mut self.rows[index]);
-            keep_row(row, before, rule.in_a_row(), stamp);
+            keep_row(&mut self.rows[index], before, self.rules[index].in_a_row(), stamp);
+            let rule = &self.rules[index];
             let Some(change) = change else { continue };
             let raised = change == Change::Raised;
             if raised && scale > 1 {
@@ -135,7 +135,10 @@ impl Watch {
                     rule: name.clone(),
                     kind: kind.clone(),
                     raised,
-                    failures: raised.then(|| row.iter().copied().collect()).unwrap_or_default(),
+                    failures: match raised {
+                        true => self.rows[index].iter().copied().collect(),
+                        false => Vec::new(),
+                    },
                 },
             );
             self.shared.alerts.send_modify(|alerts| {

@@ -115,6 +115,7 @@ fn slowly(operations: &[Operation], found: &[FoundRow]) -> ComponentCounts {
         for write in writes.iter().filter(|it| acked(it)) {
             if grown.contains(&write.version) {
                 counts.kept += 1;
+                counts.kept_absent += u64::from(rows.is_empty());
             } else if write.version < unknown_below {
                 counts.possibly_lost += 1;
             } else {

@@ -12,12 +12,12 @@ use firedrill_core::suite::SUITE_FILE;
 use serde_json::json;
 use tabled::builder::Builder;
 
-use super::{Prune, living, read, real, size, used};
+use super::{Prune, begun, living, real, size, used};
 use crate::command::Failure;
 use crate::command::output::out;
 use crate::command::plan::print;
 use crate::run_directory::InUse;
-use crate::runs::{self, PRUNED};
+use crate::runs::PRUNED;
 
 /// A larger file tells of no run: plan and scenario have a megabyte each at most.
 const RUN_FILE_MAX: u64 = 32 << 20;
@@ -114,7 +114,7 @@ fn going(how: &Prune) -> Result<Vec<Going>, Failure> {
             directory,
         })
         .collect();
-    for (index, run) in read(folder, runs::begun)?.iter().enumerate() {
+    for (index, run) in begun(folder)?.iter().enumerate() {
         if goes(index, &run.past.started, how, now) {
             let unknown = || (!ours(&run.directory)).then_some("it is not a run that firedrill recorded");
             going.push(Going {
@@ -231,7 +231,7 @@ mod tests {
 
     use super::super::Folder;
     use super::*;
-    use crate::runs::StoredRun;
+    use crate::runs::{self, StoredRun};
 
     fn stored(folder: &Path, name: &str, started: &str) -> StoredRun {
         let directory = folder.join(name);
