@@ -271,6 +271,29 @@ pub struct Terms {
     /// Values that were put in place of the scenario's own for this run, with what stood there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub altered: Vec<String>,
+    /// What the drill is about, in the scenario's own words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// What the twin that is drilled changes of it, in its own words; `None`: the scenario itself is drilled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<String>,
+    /// Backups that the drill takes more often than the plan does: what they save, the plan would lose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub denser: Vec<DenserTerm>,
+}
+
+/// What stands in for the people of a plan: [`StandIn::planned`].
+pub(crate) const PEOPLE: &str = "people who respond and decide";
+
+/// Backups of a component that the drill takes more often than the plan does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DenserTerm {
+    /// The component that they are taken of.
+    pub component: String,
+    /// Both cadences in words: `a dump every 30 min, the plan's every 6 h`.
+    pub says: String,
 }
 
 /// Whether WAL carries a damage: what decides which recovery is right.

@@ -99,6 +99,14 @@ pub struct Finding {
     pub coverage: Option<Coverage>,
     /// Where the demand is from.
     pub source: Option<Source>,
+    /// How many of what is counted could not be placed, and were let pass: the count is of the others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub unordered: u64,
+}
+
+/// What says nothing is left out of the file.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The moments of a run, as stamps of drill time; `None`: never came.
@@ -151,6 +159,54 @@ pub struct PhaseSpan {
     /// Its end came before its beginning, so that it has no length: in words, `acknowledged before alerted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_order: Option<String>,
+    /// Nobody took part in it though it is about people: what stood in for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stood_in: Option<StoodIn>,
+}
+
+/// What stood in for people in a phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum StoodIn {
+    /// Nothing: the drill went on at once, so that the phase has no length worth a figure.
+    Automatic,
+    /// The time that the plan grants them.
+    Credited,
+}
+
+/// An alert of the plan's monitor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AlertRun {
+    /// The rule that raised it.
+    pub rule: String,
+    /// Its kind.
+    pub kind: String,
+    /// Number of the event that raised it.
+    pub seq: u64,
+    /// When it was raised.
+    pub raised: Stamp,
+    /// When it was cleared; `None`: it stood to the end.
+    pub cleared: Option<Stamp>,
+    /// What it is to the detection of the fault.
+    pub part: AlertPart,
+}
+
+/// What an alert is to the detection of the striking fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum AlertPart {
+    /// The one that detection counts from.
+    Counted,
+    /// Of a kind that the fault can cause, and not the one that counts.
+    SameKind,
+    /// Of a kind that the fault cannot cause: it tells nothing of it.
+    OtherKind,
+    /// Raised before the strike: nothing was broken then.
+    BeforeStrike,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
@@ -239,6 +295,9 @@ pub struct ToolRun {
     pub name: String,
     /// Base backups and dumps, in the order in which they were complete.
     pub backups: Vec<BackupTaken>,
+    /// The backup that the recovery chose, where its choice names one that the history knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<BackupTaken>,
     /// From the choice of the target until the restored database served, drill time.
     pub restore: Option<Span>,
     /// Bytes that the backups took up when the load had stopped.
@@ -250,7 +309,7 @@ pub struct ToolRun {
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BackupTaken {
-    /// `base` or `dump`.
+    /// `base`, `dump` or `files`.
     pub kind: String,
     /// Its name in the tool's own catalogue.
     pub name: String,
@@ -314,6 +373,24 @@ pub struct Limits {
     pub assumptions: Vec<String>,
     /// What was not covered.
     pub not_covered: Vec<String>,
+    /// Plan seconds per drill second while the calendar set the pace; 0 where an older program wrote this.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calendar_scale: u32,
+    /// The longest delay of each kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delays: Vec<DelayRun>,
+    /// Steps of the procedure that did not succeed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_steps: Vec<StepRun>,
+    /// Settings that touch durability and deviate.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deviations: BTreeMap<String, String>,
+    /// How the run differs from the drill that its scenario describes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
+    /// The program that wrote the evidence, where it was sealed afterwards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_by_another: Option<String>,
 }
 
 /// One fault as it went.
@@ -347,6 +424,12 @@ pub struct Verdict {
     pub scenario: String,
     /// Name of the disaster.
     pub disaster: String,
+    /// What the drill is about, in the scenario's own words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// What the twin that was drilled changes of it, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<String>,
     /// The worst finding, or inconclusive where something spoils the whole run.
     pub outcome: Outcome,
     /// In one line, e.g. `PASS AT DRILL SIZE (12 MiB), reference tool, no human time credited`.
@@ -366,6 +449,15 @@ pub struct Verdict {
     /// The longest delay of each kind, the longest first: the quantum is made of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub delays: Vec<DelayRun>,
+    /// Plan seconds per drill second while the calendar set the pace; 0 where an older program wrote this.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub calendar_scale: u32,
+    /// Alerts of the monitor, in the order in which they were raised.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<AlertRun>,
+    /// Nobody took part: what people would have done was done in their name, at once or after a time credited to them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub without_people: bool,
     /// What was decided from what, in the order of the history.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<Decision>,
@@ -419,6 +511,17 @@ impl Verdict {
             stand_ins: self.stand_ins.clone(),
             assumptions: self.assumptions.clone(),
             not_covered: self.not_covered.clone(),
+            calendar_scale: self.calendar_scale,
+            delays: self.delays.clone(),
+            failed_steps: self
+                .steps
+                .iter()
+                .filter(|step| !matches!(step.outcome, StepEdge::Begun | StepEdge::Done))
+                .cloned()
+                .collect(),
+            deviations: self.deviations.clone(),
+            altered: self.altered.clone(),
+            sealed_by_another: self.sealed_by_another.then(|| self.program.clone()),
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::event::{Event, FaultEdge, StepEdge};
 use crate::stamp::Stamp;
-use crate::verdict::{DelayRun, FaultRun, Moments, PhaseSpan, StepRun};
+use crate::verdict::{DelayRun, FaultRun, Finding, Moments, PhaseSpan, StepRun};
 
 use super::bounds::Bounds;
 use super::facts::Facts;
+use super::people;
 
 /// detect, respond, decide, recover, confirm: those whose both ends came.
 pub(crate) fn phases(facts: &Facts<'_>, moments: &Moments) -> Vec<PhaseSpan> {
@@ -46,6 +47,7 @@ pub(crate) fn phases(facts: &Facts<'_>, moments: &Moments) -> Vec<PhaseSpan> {
                     until,
                     plan: Bounds::ZERO.span(),
                     out_of_order: Some(format!("{ends} before {begins}")),
+                    stood_in: None,
                 });
             }
             let plan = facts
@@ -59,9 +61,24 @@ pub(crate) fn phases(facts: &Facts<'_>, moments: &Moments) -> Vec<PhaseSpan> {
                 until,
                 plan,
                 out_of_order: None,
+                stood_in: people::in_phase(facts, name, from, until),
             })
         })
         .collect()
+}
+
+/// An RPO that the drill measured at a cadence of its own says so where it is given.
+pub(crate) fn name_cadences(facts: &Facts<'_>, rpo: &mut [Finding]) {
+    for finding in rpo {
+        let component = finding.id.strip_prefix("rpo.").unwrap_or_default();
+        let component = component.split('#').next().unwrap_or_default().to_owned();
+        for denser in facts.terms.denser.iter().filter(|denser| denser.component == component) {
+            finding.because.push_str(&format!(
+                "; measured at the drill's cadence, not at the plan's: {}",
+                denser.says
+            ));
+        }
+    }
 }
 
 /// Steps in the order in which they began.

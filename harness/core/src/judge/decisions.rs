@@ -9,6 +9,7 @@ use crate::verdict::{Decision, Noted};
 use super::detection;
 use super::duration::{count, words};
 use super::facts::Facts;
+use super::people;
 
 /// More of either say nothing new.
 const DECISIONS_MAX: usize = 60;
@@ -87,12 +88,12 @@ fn decision(facts: &Facts<'_>, event: &Event, counts: bool) -> Option<(&'static 
         ),
         Event::OrderedByHarness {} => (
             "recovery ordered by the harness",
-            "the monitor stayed silent to its deadline".to_owned(),
+            "no alert of a kind that this fault can cause came by its deadline".to_owned(),
         ),
         Event::Credit { plan, what } => ("time credited", format!("{}: {what}", words((*plan).into()))),
-        Event::Acknowledged { who } => ("acknowledged", format!("by {who}")),
-        Event::Declared { who } => ("declared", format!("by {who}")),
-        Event::Authorised { who } => ("authorised", format!("by {who}")),
+        Event::Acknowledged { who } => ("acknowledged", people::by(facts, who)),
+        Event::Declared { who } => ("declared", people::by(facts, who)),
+        Event::Authorised { who } => ("authorised", people::by(facts, who)),
         Event::RecoveryTarget { rule, inputs, value } => {
             let inputs: Vec<String> = inputs.iter().map(|(name, value)| format!("{name} {value}")).collect();
             let from = if inputs.is_empty() {

@@ -167,22 +167,21 @@ fn finding(
             words(PLACED.into())
         ));
     }
-    if lost > 0 && positions && acknowledges_early(facts) {
-        return make(
-            Outcome::Inconclusive,
-            achieved,
-            format!(
-                "{because}; but with synchronous_commit off an acknowledgement does not wait for its WAL, so that what \
-                 was acknowledged before a position was reached may lie behind it"
-            ),
-        );
-    }
-    let outcome = match (lost, wide) {
+    let mut outcome = match (lost, wide) {
         (1.., _) => Outcome::Fail,
         (0, true) => Outcome::Inconclusive,
         (0, false) => Outcome::Pass,
     };
-    make(outcome, achieved, because)
+    if lost > 0 && positions && acknowledges_early(facts) {
+        outcome = Outcome::Inconclusive;
+        because.push_str(
+            "; but with synchronous_commit off an acknowledgement does not wait for its WAL, so that what was acknowledged \
+             before a position was reached may lie behind it",
+        );
+    }
+    let mut finding = make(outcome, achieved, because)?;
+    finding.unordered = open_writes - unordered;
+    Some(finding)
 }
 
 /// Whether a server answers COMMIT before its WAL is written.

@@ -147,8 +147,12 @@ impl<'a> Facts<'a> {
 
     /// Declared; authorised where the plan does not separate the two.
     pub(crate) fn declared(&self) -> Option<Stamp> {
+        self.declaration().or_else(|| self.authorised())
+    }
+
+    /// Declared in so many words.
+    pub(crate) fn declaration(&self) -> Option<Stamp> {
         self.first(|event| matches!(event, Event::Declared { .. }))
-            .or_else(|| self.authorised())
     }
 
     pub(crate) fn procedure_begun(&self) -> Option<Stamp> {

@@ -20,6 +20,7 @@ pub(crate) fn plain(id: String, title: String, outcome: Outcome, achieved: Achie
         because,
         coverage: None,
         source: None,
+        unordered: 0,
     }
 }
 
@@ -52,6 +53,7 @@ pub(crate) fn timed(id: String, title: String, limit: &Limit, bounds: Bounds, st
         because: format!("{story}: {}, which {says} {}{by}", bounds.words(), limit_words(limit)),
         coverage: None,
         source: Some(limit.source.clone()),
+        unordered: 0,
     }
 }
 

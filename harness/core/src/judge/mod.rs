@@ -5,6 +5,7 @@
 //! between is inconclusive. `docs/definitions.md` explains each figure.
 
 mod account;
+mod alerts;
 mod bounds;
 mod calendar;
 pub mod classify;
@@ -22,6 +23,7 @@ mod integrity;
 mod key;
 mod lives;
 mod loss;
+mod people;
 mod queue;
 mod remedy;
 mod restoration;
@@ -111,7 +113,9 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
     let confirmation = integrity::confirmation(&facts, &integrity, checked, overall.restored());
 
     let mut findings = service::rto(&facts, &overall, &confirmation);
-    findings.extend(rpo::findings(&facts, &classified, operations, &losses));
+    let mut rpo = rpo::findings(&facts, &classified, operations, &losses);
+    course::name_cadences(&facts, &mut rpo);
+    findings.extend(rpo);
     findings.extend(service::tiers(&facts, &tiers, &windows));
     findings.extend(service::order(&facts, &tiers, &windows));
     findings.extend(detection::finding(&facts, &mut about_plan));
@@ -165,6 +169,8 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         plan: terms.plan.clone(),
         scenario: terms.scenario.clone(),
         disaster: terms.disaster.clone(),
+        summary: terms.summary.clone(),
+        twin: terms.twin.clone(),
         outcome,
         scope: scope(&facts, outcome),
         spoiled: reasons(spoiled, &findings),
@@ -173,6 +179,9 @@ pub fn judge(run: &str, terms: &Terms, records: &[Record], operations: &[Operati
         moments,
         quantum: bounds::clamp(facts.calendar.quantum),
         delays: course::delays(&facts),
+        calendar_scale: terms.calendar_scale,
+        alerts: alerts::of(&facts),
+        without_people: people::none_took_part(&facts),
         decisions: decisions::of(&facts),
         notes: decisions::notes(&facts),
         outage: outage.map(Bounds::span),
@@ -317,7 +326,7 @@ fn moments(facts: &Facts<'_>, overall: &Restoration, tiers: &[Restoration], conf
         impact: overall.impact(),
         alerted: detection::alerted(facts),
         acknowledged: facts.first(|event| matches!(event, Event::Acknowledged { .. })),
-        declared: facts.declared(),
+        declared: facts.declaration(),
         authorised: facts.authorised(),
         procedure_done: facts.procedure_ended(),
         restored: overall.restored(),
@@ -363,7 +372,13 @@ fn scope(facts: &Facts<'_>, outcome: Outcome) -> String {
     } else {
         ", altered for this run"
     };
-    format!("{word} {size}, {tool}, {people}{without}{altered}")
+    let denser: Vec<&str> = facts.terms.denser.iter().map(|denser| denser.says.as_str()).collect();
+    let cadence = if denser.is_empty() {
+        String::new()
+    } else {
+        format!(", NOT AT THE PLAN'S CADENCE ({})", denser.join("; "))
+    };
+    format!("{word} {size}{cadence}, {tool}, {people}{without}{altered}")
 }
 
 /// The outage as parts per thousand of what the yearly availability allows; its upper bound, rounded up.

@@ -1,4 +1,5 @@
-//! What the backup tool did: named beside the verdict, and measured so that tools can be put side by side.
+//! What the backup tool did: named beside the verdict, and measured so that tools can be put side by side. The backup that
+//! the recovery chose is the one that its target names, however many were taken.
 
 use crate::event::Event;
 use crate::stamp::Stamp;
@@ -26,14 +27,7 @@ pub(crate) fn name(terms: &Terms) -> Option<&str> {
 
 /// Backups in the order of the history, the first restore after the strike, and what was stored.
 pub(crate) fn run(facts: &Facts<'_>) -> ToolRun {
-    let backups = facts.events.iter().filter_map(|(stamp, event)| match event {
-        Event::Restorable { kind, name, .. } if kind == "base" || kind == "dump" => Some(BackupTaken {
-            kind: kind.clone(),
-            name: name.clone(),
-            took: stamp.late.saturating_sub(stamp.early),
-        }),
-        _ => None,
-    });
+    let backups = taken(facts).filter(|backup| backup.kind == "base" || backup.kind == "dump");
     let stored = facts.events.iter().rev().find_map(|(_, event)| match event {
         Event::Stored { bytes, .. } => Some(*bytes),
         _ => None,
@@ -41,13 +35,40 @@ pub(crate) fn run(facts: &Facts<'_>) -> ToolRun {
     ToolRun {
         name: name(facts.terms).unwrap_or_default().to_owned(),
         backups: backups.take(BACKUPS_MAX).collect(),
+        chosen: chosen(facts),
         restore: restore(facts),
         stored,
     }
 }
 
+/// Every backup that is complete, in the order of the history; segments of WAL are none.
+fn taken(facts: &Facts<'_>) -> impl Iterator<Item = BackupTaken> {
+    facts.events.iter().filter_map(|(stamp, event)| match event {
+        Event::Restorable { kind, name, .. } if kind != "wal" => Some(BackupTaken {
+            kind: kind.clone(),
+            name: name.clone(),
+            took: stamp.late.saturating_sub(stamp.early),
+        }),
+        _ => None,
+    })
+}
+
+/// The backup that the first recovery target after the strike names.
+fn chosen(facts: &Facts<'_>) -> Option<BackupTaken> {
+    let place = facts.first_at(is_target)?;
+    let (_, Event::RecoveryTarget { inputs, .. }) = facts.events.get(place)? else {
+        return None;
+    };
+    let name = inputs.get("backup")?;
+    taken(facts).find(|backup| backup.name == *name)
+}
+
+fn is_target(event: &Event) -> bool {
+    matches!(event, Event::RecoveryTarget { .. })
+}
+
 fn restore(facts: &Facts<'_>) -> Option<Span> {
-    let chosen = facts.first(|event| matches!(event, Event::RecoveryTarget { .. }))?;
+    let chosen = facts.first(is_target)?;
     let served: Stamp = facts
         .events
         .iter()

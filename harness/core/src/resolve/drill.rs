@@ -19,6 +19,8 @@ pub(super) struct Drill<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scenario: Scenario,
     pub(super) twin: Option<&'a str>,
+    /// What the scenario itself is about; `scenario` has the twin's own words in their place.
+    pub(super) summary: String,
     /// Whether the scenario's file gives the archive timeout.
     pub(super) archive_timeout_given: bool,
     replaced: BTreeSet<&'static str>,
@@ -70,6 +72,7 @@ impl<'a> Drill<'a> {
             plan,
             scenario: merged,
             twin,
+            summary: scenario.summary.clone(),
             archive_timeout_given,
             replaced,
         };

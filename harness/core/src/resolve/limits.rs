@@ -277,6 +277,9 @@ pub(super) fn terms(drill: &Drill) -> Terms {
         unexpected_alerts: unexpected(drill),
         left_out: held::not_held(drill).into_iter().map(str::to_owned).collect(),
         altered: Vec::new(),
+        summary: drill.summary.clone(),
+        twin: drill.twin.map(|_| scenario.summary.clone()),
+        denser: scope::denser_terms(drill),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::document::listed;
 use crate::plan::{Automation, BackupKind, Component, ComponentKind, Duration, Figure};
 use crate::scenario::Service;
 use crate::stamp::{Nanos, SECOND};
-use crate::terms::{StandIn, Status};
+use crate::terms::{DenserTerm, PEOPLE, StandIn, Status};
 
 use super::drill::Drill;
 use super::moving::{self, By};
@@ -169,7 +169,7 @@ pub(super) fn stand_ins(drill: &Drill) -> Vec<StandIn> {
             _ => "time credited as the plan allows it, not measured",
         };
         list.push(StandIn {
-            planned: "people who respond and decide".to_owned(),
+            planned: PEOPLE.to_owned(),
             drilled: drilled.to_owned(),
         });
     }
@@ -269,36 +269,51 @@ pub(super) fn planned(drill: &Drill, kind: BackupKind) -> Option<(Nanos, Duratio
 
 /// Backups that the drill takes more often than the plan does: what they save, the plan would lose.
 pub(super) fn denser(drill: &Drill) -> Vec<String> {
+    let lines = denser_kinds(drill).into_iter().map(|(kind, every, cadence)| {
+        let (plans, drills) = match kind {
+            BackupKind::Dump => ("dumps", "dumps"),
+            BackupKind::Wal => ("ships WAL", "ships it"),
+            _ => ("takes a base backup", "takes one"),
+        };
+        format!(
+            "the plan {plans} every {every}; the drill {drills} every {cadence}: the verdict is about the drill's cadence"
+        )
+    });
+    lines.collect()
+}
+
+/// The same in short, for the line beside the verdict.
+pub(super) fn denser_terms(drill: &Drill) -> Vec<DenserTerm> {
+    let component = component_backed_up(drill).unwrap_or_default();
+    let terms = denser_kinds(drill).into_iter().map(|(kind, every, cadence)| {
+        let what = match kind {
+            BackupKind::Dump => "a dump",
+            BackupKind::Wal => "WAL shipped",
+            _ => "a base backup",
+        };
+        DenserTerm {
+            component: component.to_owned(),
+            says: format!("{what} every {cadence}, the plan's every {every}"),
+        }
+    });
+    terms.collect()
+}
+
+/// Kinds of backup that the drill takes more often: the plan's interval, then the drill's.
+fn denser_kinds(drill: &Drill) -> Vec<(BackupKind, Duration, Duration)> {
     let backup = &drill.scenario.backup;
     let kinds = [
-        (
-            "dumps",
-            "dumps",
-            BackupKind::Dump,
-            backup.dump.as_ref().map(|dump| dump.every),
-        ),
-        (
-            "takes a base backup",
-            "takes one",
-            BackupKind::Base,
-            backup.base.as_ref().map(|base| base.every),
-        ),
-        (
-            "ships WAL",
-            "ships it",
-            BackupKind::Wal,
-            backup.wal.as_ref().and_then(|wal| wal.archive_timeout),
-        ),
+        (BackupKind::Dump, backup.dump.as_ref().map(|dump| dump.every)),
+        (BackupKind::Base, backup.base.as_ref().map(|base| base.every)),
+        (BackupKind::Wal, backup.wal.as_ref().and_then(|wal| wal.archive_timeout)),
     ];
     let mut list = Vec::new();
-    for (plans, drills, kind, cadence) in kinds {
+    for (kind, cadence) in kinds {
         if let Some(cadence) = cadence
             && let Some((nanos, every)) = planned(drill, kind)
             && cadence.nanos().is_some_and(|drilled| drilled < nanos)
         {
-            list.push(format!(
-                "the plan {plans} every {every}; the drill {drills} every {cadence}: the verdict is about the drill's cadence"
-            ));
+            list.push((kind, every, cadence));
         }
     }
     list

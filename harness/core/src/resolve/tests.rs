@@ -603,7 +603,20 @@ fn what_the_drill_backs_up_beyond_the_plan_is_not_covered() {
         "{:?}",
         denser.not_covered
     );
+    let told: Vec<_> = denser
+        .denser
+        .iter()
+        .map(|it| (it.component.as_str(), it.says.as_str()))
+        .collect();
+    assert_eq!(told, [("database", "a dump every 4 h, the plan's every 6 h")]);
     let (_, same) = terms(TAROT, AS_WRITTEN, None);
+    assert_eq!(same.denser, []);
+    assert_eq!((same.summary, same.twin), (scenario(AS_WRITTEN).value.summary, None));
+    let differs = &scenario(AS_WRITTEN).value.twins["wal-shipped"].summary;
+    assert_eq!(
+        (mended.summary, mended.twin.as_ref()),
+        (scenario(AS_WRITTEN).value.summary, Some(differs))
+    );
     assert!(!same.not_covered.iter().any(|line| line.contains("cadence")));
 }
 

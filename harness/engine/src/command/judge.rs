@@ -47,7 +47,7 @@ pub fn judge(judge: &Judge, cli: &Cli) -> Result<u8, Failure> {
             ),
             "the evidence is whole, but {} stored in {} is not what it leads to",
             others.join(", "),
-            directory.display(),
+            here.named(),
         )));
     }
     if !cli.quiet {

@@ -121,6 +121,9 @@ fn terms() -> Terms {
         unexpected_alerts: Vec::new(),
         left_out: Vec::new(),
         altered: Vec::new(),
+        summary: String::new(),
+        twin: None,
+        denser: Vec::new(),
     }
 }
 

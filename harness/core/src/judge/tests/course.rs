@@ -35,3 +35,29 @@ fn a_tier_that_was_never_out_was_not_restored() {
     assert!(tier.untouched, "{tier:?}");
     assert_eq!((tier.impact, tier.restored), (None, None));
 }
+
+#[test]
+fn what_the_drill_is_and_at_which_cadence_stands_beside_the_verdict() {
+    let mut run = Run::plain();
+    let plain = run.judge().verdict;
+    assert!(!plain.scope.contains("CADENCE"), "{}", plain.scope);
+    assert_eq!((plain.summary.as_str(), &plain.twin), ("", &None));
+    run.terms.summary = "The database is lost.".to_owned();
+    run.terms.twin = Some("No WAL is shipped.".to_owned());
+    run.terms.denser = vec![crate::terms::DenserTerm {
+        component: "database".to_owned(),
+        says: "a dump every 30 min, the plan's every 6 h".to_owned(),
+    }];
+    let verdict = run.judge().verdict;
+    let named = "NOT AT THE PLAN'S CADENCE (a dump every 30 min, the plan's every 6 h)";
+    assert!(verdict.scope.contains(named), "{}", verdict.scope);
+    let rpo = run.finding("rpo.database").because;
+    assert!(rpo.ends_with("a dump every 30 min, the plan's every 6 h"), "{rpo}");
+    let others = verdict
+        .findings
+        .iter()
+        .filter(|finding| !finding.id.starts_with("rpo."));
+    assert!(others.into_iter().all(|finding| !finding.because.contains("cadence")));
+    assert_eq!(verdict.summary, run.terms.summary);
+    assert_eq!(verdict.twin, run.terms.twin);
+}

@@ -401,6 +401,7 @@ fn what_cannot_be_ordered_against_a_declared_position_is_told_and_not_shown_as_a
         "{}",
         finding.because
     );
+    assert_eq!(finding.unordered, 1);
     // A wider place leaves it open, and then what may lie before the point is shown.
     run.drop("lsn").push(94_900, lsn(990)).push(96_500, lsn(1_010));
     let finding = run.finding("declared_point.database");
@@ -412,6 +413,7 @@ fn what_cannot_be_ordered_against_a_declared_position_is_told_and_not_shown_as_a
             upper: Some(2)
         }
     );
+    assert_eq!(finding.unordered, 0, "they stand in the range");
 }
 
 #[test]

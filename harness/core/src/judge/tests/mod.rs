@@ -1,5 +1,6 @@
 //! Literal histories, one file per topic, and the laws that all histories obey.
 
+mod alerts;
 mod builder;
 mod classification;
 mod course;
@@ -10,9 +11,11 @@ mod detection;
 mod integrity;
 mod laws;
 mod liars;
+mod people;
 mod remedy;
 mod restoration;
 mod rpo;
 mod rto;
 mod soundness;
+mod tool;
 mod witness;
