@@ -8,7 +8,7 @@ use tabled::builder::Builder;
 use tabled::settings::Style;
 
 use crate::plain::plain;
-use crate::{Report, figure, words};
+use crate::{Report, figure};
 
 /// One run in words.
 struct Row {
@@ -116,10 +116,7 @@ fn row(report: &Report<'_>) -> Row {
     let verdict = report.verdict;
     let tool = &verdict.tool;
     let name = if tool.name.is_empty() { "no tool" } else { &tool.name };
-    let backup = tool.backups.first().map_or_else(
-        || "none".to_owned(),
-        |backup| format!("{} ({})", words(backup.took), plain(&backup.kind)),
-    );
+    let backup = figure::backups(&tool.backups).map_or_else(|| "none".to_owned(), |taken| plain(&taken));
     Row {
         run: plain(&verdict.run),
         cells: [

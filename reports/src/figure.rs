@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use firedrill_core::event::{Coverage, StepEdge};
 use firedrill_core::judge::duration::{bytes, count};
 use firedrill_core::terms::{Comparator, Domain, Limit, RtoFrom, RtoUntil, Status};
-use firedrill_core::verdict::{Achieved, Finding, Loss, Outcome, PhaseSpan, Span, Tally, Verdict};
+use firedrill_core::verdict::{Achieved, Finding, Loss, Outcome, PhaseSpan, Span, StoodIn, Tally, Verdict};
 
+pub(crate) use crate::caveat::{caveats, caveats_of};
 pub(crate) use crate::moment::{edges, moments, origin, since};
-use crate::{Report, widening, words};
-
-/// Characters of a failed step's words beside the verdict; the page and the logs have all of them.
-const STEP_MAX: usize = 400;
+pub(crate) use crate::target::{Counted, headline, is_check, margin};
+pub(crate) use crate::tool::{backups, tool};
+use crate::{Report, words};
 
 /// met, undecided, MISSED: what a finding says of its target.
 pub(crate) fn met(outcome: Outcome) -> &'static str {
@@ -36,17 +36,6 @@ pub(crate) fn is_shown(finding: &Finding) -> bool {
     finding.shown
 }
 
-/// `24 targets and checks met, 1 figure shown`.
-pub(crate) fn counted_met(findings: &[Finding]) -> String {
-    let shown = findings.iter().filter(|finding| is_shown(finding)).count() as u64;
-    let met = findings.len() as u64 - shown;
-    let met = format!("{} met", count(met, "target or check", "targets and checks"));
-    match shown {
-        0 => met,
-        _ => format!("{met}, {} shown without a limit", count(shown, "figure", "figures")),
-    }
-}
-
 /// What a finding counts for: in a spoiled run nothing passes and nothing fails.
 pub(crate) fn counts_as(verdict: &Verdict, finding: &Finding) -> Outcome {
     if verdict.spoiled.is_empty() {
@@ -64,66 +53,17 @@ pub(crate) fn scope(verdict: &Verdict) -> &str {
         .map_or(verdict.scope.as_str(), str::trim_start)
 }
 
-/// What has to stand beside the verdict wherever it is printed.
-pub(crate) fn caveats(report: &Report<'_>) -> Vec<String> {
-    let verdict = report.verdict;
-    let mut caveats = Vec::new();
-    if verdict.sealed_by_another {
-        caveats.push(format!(
-            "Sealed by another program ({}): the evidence is whole, but what it says is that program's word",
-            if verdict.program.is_empty() {
-                "it gives no name"
-            } else {
-                &verdict.program
-            }
-        ));
-    }
-    caveats.extend(failed_steps(verdict));
-    caveats.extend(widening::caveat(report));
-    let pairs = |map: &BTreeMap<String, String>| {
-        map.iter()
-            .map(|(name, value)| format!("{name} = {value}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    if !verdict.deviations.is_empty() {
-        caveats.push(format!(
-            "Settings that touch durability deviate: {}",
-            pairs(&verdict.deviations)
-        ));
-    }
-    if !verdict.altered.is_empty() {
-        caveats.push(format!(
-            "Altered for this run, so that the verdict is not about the scenario as it is written: {}",
-            verdict.altered.join("; ")
-        ));
-    } else if !report.inputs.settings.is_empty() {
-        caveats.push(format!(
-            "Set for this run in place of the scenario's own: {}",
-            pairs(&report.inputs.settings)
-        ));
-    }
-    caveats
+/// What the drill is about, and what its twin changes of it, in the scenario's own words.
+pub(crate) fn about(verdict: &Verdict) -> Vec<String> {
+    let drill = Some(verdict.summary.clone()).filter(|summary| !summary.is_empty());
+    drill.into_iter().chain(twin(verdict)).collect()
 }
 
-/// The steps of the procedure that did not succeed, with what they said: the cause of most of what follows from it.
-fn failed_steps(verdict: &Verdict) -> impl Iterator<Item = String> {
-    verdict.steps.iter().filter_map(|step| {
-        let how = match step.outcome {
-            StepEdge::Failed => "failed",
-            StepEdge::TimedOut => "ran out of time",
-            StepEdge::Skipped => "was skipped",
-            StepEdge::Begun | StepEdge::Done => return None,
-        };
-        let words: Vec<&str> = step.detail.split_whitespace().collect();
-        let mut said = words.join(" ");
-        if let Some((end, _)) = said.char_indices().nth(STEP_MAX) {
-            said.truncate(end);
-            said.push_str(" ...");
-        }
-        let said = if said.is_empty() { said } else { format!(": {said}") };
-        Some(format!("Step {} of the procedure {how}{said}", step.name))
-    })
+/// `The twin archive-off changes: No WAL is shipped.`
+pub(crate) fn twin(verdict: &Verdict) -> Option<String> {
+    let changes = verdict.twin.as_ref()?;
+    let name = verdict.scenario.rsplit_once(':').map_or("", |(_, name)| name);
+    Some(format!("The twin {name} changes: {changes}"))
 }
 
 /// What became of each component's acknowledged writes, one line each: a verdict must not hide that data is gone.
@@ -188,7 +128,7 @@ pub(crate) fn span(span: &Span) -> String {
 
 /// What a finding measured.
 pub(crate) fn achieved(finding: &Finding) -> String {
-    match &finding.achieved {
+    let figure = match &finding.achieved {
         Achieved::Duration(value) => span(value),
         Achieved::Count {
             lower,
@@ -202,6 +142,10 @@ pub(crate) fn achieved(finding: &Finding) -> String {
         Achieved::Holds(true) => "holds".into(),
         Achieved::Holds(false) => "does not hold".into(),
         Achieved::Nothing => "not measured".into(),
+    };
+    match finding.unordered {
+        0 => figure,
+        unordered => format!("{figure}, {unordered} not orderable"),
     }
 }
 
@@ -225,27 +169,19 @@ pub(crate) fn queued(finding: &Finding) -> Option<&str> {
     parts().find(|part| about_tier && part.contains("answered by the durable queue"))
 }
 
-/// Demand less upper bound: `13 min 02 s`, negative when missed. Empty where it would speak against the verdict: a
-/// figure inside its demand is no margin of a target that is missed, or undecided, for another reason.
-pub(crate) fn margin(verdict: &Verdict, finding: &Finding) -> String {
-    let lower = match (&finding.achieved, &finding.limit) {
-        (Achieved::Duration(span), Some(limit)) => limit.plan.checked_sub(span.lower).filter(|margin| *margin <= 0),
-        _ => None,
-    };
-    match (counts_as(verdict, finding), finding.margin, lower) {
-        (Outcome::Pass, Some(margin), _) => words(margin),
-        (Outcome::Fail, Some(margin), _) if margin < 0 => words(margin),
-        (Outcome::Fail, None, Some(lower)) => format!("{} or worse", words(lower)),
-        _ => String::new(),
+/// How long a phase took in plan time, or that it lies the wrong way round.
+pub(crate) fn phase_length(phase: &PhaseSpan) -> String {
+    match (&phase.out_of_order, phase.stood_in) {
+        (Some(order), _) => format!("out of order: {order}"),
+        (None, Some(StoodIn::Automatic)) => "no length: automatic, nobody took part".to_owned(),
+        (None, Some(StoodIn::Credited)) => format!("{}, credited: nobody took part", span(&phase.plan)),
+        (None, None) => span(&phase.plan),
     }
 }
 
-/// How long a phase took in plan time, or that it lies the wrong way round.
-pub(crate) fn phase_length(phase: &PhaseSpan) -> String {
-    match &phase.out_of_order {
-        Some(order) => format!("out of order: {order}"),
-        None => span(&phase.plan),
-    }
+/// Whether a phase has a length that was measured.
+pub(crate) fn has_length(phase: &PhaseSpan) -> bool {
+    phase.out_of_order.is_none() && phase.stood_in != Some(StoodIn::Automatic)
 }
 
 /// A phase of the drill by the moments between which it lies.
@@ -354,30 +290,6 @@ pub(crate) fn tally(tally: &Tally) -> String {
         "{} scheduled: {} acknowledged, {} refused, {} indeterminate, {} not sent",
         tally.scheduled, tally.acked, tally.refused, tally.indeterminate, tally.not_sent
     )
-}
-
-/// The tool that took the backups and restored them, with what that took.
-pub(crate) fn tool(verdict: &Verdict) -> Option<String> {
-    let tool = &verdict.tool;
-    if tool.name.is_empty() {
-        return None;
-    }
-    let mut text = tool.name.clone();
-    if let Some(backup) = tool.backups.first() {
-        text.push_str(&format!(
-            ", {} backup {} in {}",
-            backup.kind,
-            backup.name,
-            words(backup.took)
-        ));
-    }
-    if let Some(restore) = &tool.restore {
-        text.push_str(&format!(", restored in {}", span(restore)));
-    }
-    if let Some(stored) = tool.stored {
-        text.push_str(&format!(", {} stored", bytes(stored)));
-    }
-    Some(text)
 }
 
 /// The outage, and its share of a year's budget.

@@ -8,7 +8,6 @@ mod latency;
 mod sections;
 mod timeline;
 
-use firedrill_core::judge::duration::count;
 use firedrill_core::verdict::Outcome;
 
 use crate::plain::plain;
@@ -62,6 +61,7 @@ pub fn html(report: &Report<'_>) -> String {
         sections::targets(report),
         sections::about_plan(report),
         sections::timeline(report),
+        sections::alerts(report),
         sections::decisions(report),
         sections::service(report),
         sections::data(report),
@@ -70,6 +70,7 @@ pub fn html(report: &Report<'_>) -> String {
         sections::steps(report),
         sections::stand_ins(report),
         sections::limits(report),
+        sections::wrong_if(report),
         sections::provenance(report),
     ] {
         page.push_str(&section);
@@ -86,12 +87,7 @@ fn banner(report: &Report<'_>) -> String {
             .iter()
             .filter(|finding| figure::counts_as(verdict, finding) == outcome)
             .map(|finding| {
-                let demanded = figure::demanded(report, finding);
-                let demanded = if demanded.is_empty() {
-                    demanded
-                } else {
-                    format!(", demanded {demanded}")
-                };
+                let headline = figure::headline(finding, &figure::demanded(report, finding));
                 let because = if outcome == Outcome::Fail {
                     format!(
                         "<br><span class=\"because\">{}</span>",
@@ -100,12 +96,7 @@ fn banner(report: &Report<'_>) -> String {
                 } else {
                     String::new()
                 };
-                format!(
-                    "<li><b>{}: {}{}</b>{because}</li>",
-                    escape(&finding.title),
-                    escape(&figure::achieved(finding)),
-                    escape(&demanded)
-                )
+                format!("<li><b>{}</b>{because}</li>", escape(&headline))
             })
             .collect()
     };
@@ -115,6 +106,9 @@ fn banner(report: &Report<'_>) -> String {
         verdict.outcome.word(),
         escape(figure::scope(verdict))
     );
+    for about in figure::about(verdict) {
+        text.push_str(&format!("<p>{}</p>", escape(&about)));
+    }
     if !verdict.spoiled.is_empty() {
         let why: Vec<String> = verdict
             .spoiled
@@ -127,29 +121,8 @@ fn banner(report: &Report<'_>) -> String {
         ));
     } else {
         let (missed, undecided) = (of(Outcome::Fail), of(Outcome::Inconclusive));
-        let passed = || {
-            verdict
-                .findings
-                .iter()
-                .filter(|finding| finding.outcome == Outcome::Pass)
-        };
-        let shown = passed().filter(|finding| figure::is_shown(finding)).count();
-        let met = passed().count() - shown;
-        let beside = if shown > 0 {
-            format!("; {} shown without a limit", count(shown as u64, "figure", "figures"))
-        } else {
-            String::new()
-        };
-        text.push_str(&format!(
-            "<p>{} judged: <b>{} missed</b>, {} undecided, {met} met{beside}.</p>",
-            count(
-                (verdict.findings.len() - shown) as u64,
-                "target or check",
-                "targets and checks"
-            ),
-            missed.len(),
-            undecided.len()
-        ));
+        let counted = figure::Counted::of(&verdict.findings, |finding| figure::counts_as(verdict, finding));
+        text.push_str(&format!("<p><b>{}.</b></p>", escape(&counted.words())));
         for (name, rows) in [("Missed", missed), ("Undecided", undecided)] {
             if !rows.is_empty() {
                 text.push_str(&format!("<p class=\"list\">{name}</p><ul>{}</ul>", rows.concat()));

@@ -20,6 +20,7 @@ pub fn junit(report: &Report<'_>) -> String {
     for (name, value) in [
         ("verdict", verdict.outcome.word().to_owned()),
         ("scope", scope),
+        ("about", plain(&figure::about(verdict).join(" "))),
         ("run", plain(&verdict.run)),
         ("plan", plain(&verdict.plan)),
         ("disaster", plain(&verdict.disaster)),
@@ -37,6 +38,7 @@ pub fn junit(report: &Report<'_>) -> String {
         ("widening", plain(&widening::lines(report).join("; "))),
     ]
     .into_iter()
+    .filter(|(name, value)| *name != "about" || !value.is_empty())
     .chain(limits(&verdict.limits()))
     {
         suite.add_property(Property::new(name, value));
@@ -47,16 +49,8 @@ pub fn junit(report: &Report<'_>) -> String {
         let mut status = status(outcome);
         let because = plain(&finding.because);
         if outcome != Outcome::Pass {
-            let demanded = finding
-                .limit
-                .as_ref()
-                .map(|limit| format!(" (demanded {})", figure::limit(limit)));
-            let message = format!(
-                "{}: {}{}",
-                finding.title,
-                figure::achieved(finding),
-                demanded.unwrap_or_default()
-            );
+            let demanded = finding.limit.as_ref().map(figure::limit).unwrap_or_default();
+            let message = figure::headline(finding, &demanded);
             status.set_message(plain(&if spoiled.is_empty() {
                 message
             } else {
@@ -67,8 +61,13 @@ pub fn junit(report: &Report<'_>) -> String {
         }
         let mut case = TestCase::new(plain(&finding.id), status);
         case.set_classname(plain(&verdict.scenario));
+        // What was let pass is no part of the reason's first words, and a green case must not hide it.
+        let let_pass = match finding.unordered {
+            0 => String::new(),
+            _ => format!("{}; ", figure::achieved(finding)),
+        };
         case.set_system_out(format!(
-            "{}: {}: {because}\n{beside}",
+            "{}: {}: {let_pass}{because}\n{beside}",
             plain(&finding.title),
             figure::says(outcome, finding)
         ));

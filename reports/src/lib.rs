@@ -3,6 +3,8 @@
 //! A rendering is a pure function of the judged run: the same run gives the same bytes, on any machine. Nothing may
 //! look better in one of them than it was: scope, caveats and what spoils a run stand beside the verdict in each.
 
+mod alert;
+mod caveat;
 mod compare;
 mod figure;
 mod html;
@@ -13,7 +15,9 @@ mod moment;
 mod plain;
 mod repeated;
 mod suite;
+mod target;
 mod text;
+mod tool;
 mod widening;
 
 use firedrill_core::evidence::RunInputs;

@@ -3,7 +3,7 @@
 use firedrill_core::verdict::Outcome;
 
 use crate::plain::plain;
-use crate::{Report, figure, widening};
+use crate::{Report, alert, figure, widening};
 
 /// Renders the run: verdict, targets, why, what was not covered.
 #[must_use]
@@ -22,6 +22,10 @@ pub fn markdown(report: &Report<'_>) -> String {
         cell(figure::scope(verdict))
     ));
     line(String::new());
+    for about in figure::about(verdict) {
+        line(cell(&about));
+        line(String::new());
+    }
     line(format!(
         "Plan {}, disaster {}, started {}, run {}",
         cell(&verdict.plan),
@@ -49,6 +53,11 @@ pub fn markdown(report: &Report<'_>) -> String {
     if !verdict.spoiled.is_empty() {
         line(String::new());
     }
+    if verdict.spoiled.is_empty() && !verdict.findings.is_empty() {
+        let counted = figure::Counted::of(&verdict.findings, |finding| figure::counts_as(verdict, finding));
+        line(cell(&counted.words()));
+        line(String::new());
+    }
     line("| target | demanded | achieved | margin | verdict |".into());
     line("|---|---|---|---|---|".into());
     for finding in &verdict.findings {
@@ -73,7 +82,7 @@ pub fn markdown(report: &Report<'_>) -> String {
         if outcome != Outcome::Pass {
             line(format!(
                 "- **{} {}**: {}",
-                cell(&finding.title),
+                cell(&figure::headline(finding, &figure::demanded(report, finding))),
                 figure::met(outcome),
                 cell(&finding.because)
             ));
@@ -100,6 +109,11 @@ pub fn markdown(report: &Report<'_>) -> String {
                 stamp.map_or_else(|| "never".to_owned(), |stamp| figure::since(origin, stamp))
             )
         }),
+    );
+    list(
+        &mut line,
+        &format!("Alerts of the plan's monitor, in drill time since {name}"),
+        alert::lines(verdict).into_iter(),
     );
     list(
         &mut line,

@@ -53,14 +53,28 @@ pub(crate) fn moments(verdict: &Verdict) -> Vec<(String, &'static str, Option<St
         ),
         (
             "acknowledged",
-            "somebody, or the automation, responded",
+            if verdict.without_people {
+                "where people would have responded; nobody took part"
+            } else {
+                "somebody, or the automation, responded"
+            },
             moments.acknowledged,
         ),
-        ("declared", "the disaster was declared", moments.declared),
+        (
+            "declared",
+            if verdict.without_people {
+                "declared in the name of people; nobody took part"
+            } else {
+                "the disaster was declared"
+            },
+            moments.declared,
+        ),
         ("authorised", "recovery was allowed to start", moments.authorised),
     ]
     .map(|(name, what, stamp)| (name.to_owned(), what, stamp))
     .into();
+    // Where nobody declared it that is no moment which never came: the plan need not ask for one.
+    rows.retain(|(name, _, stamp)| name != "declared" || stamp.is_some());
     for (level, tier) in &moments.tiers {
         if tier.impact.is_some() {
             rows.push((

@@ -96,6 +96,20 @@ fn caveats(suite: &SuiteRun) -> Vec<String> {
     caveats
 }
 
+/// What has to stand beside each drill: its scope, and what lets its verdict say less than it seems to.
+fn beside(drill: &SuiteDrill) -> Vec<String> {
+    let Some(attempt) = drill.deciding().filter(|attempt| attempt.outcome.is_some()) else {
+        return Vec::new();
+    };
+    let word = attempt.outcome.map_or("", Outcome::word);
+    let scope = attempt.scope.strip_prefix(word).unwrap_or(&attempt.scope).trim_start();
+    let caveats = figure::caveats_of(&attempt.limits, &attempt.findings);
+    std::iter::once(scope.to_owned())
+        .chain(caveats.into_iter().map(|caveat| format!("NOTE: {caveat}")))
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
 /// A cell for each column of the table: verdict, drill, took, why.
 fn row(suite: &SuiteRun, drill: &SuiteDrill) -> [String; 4] {
     let fate = drill.fate(&suite.allowed_skips);
@@ -143,11 +157,19 @@ fn brief(suite: &SuiteRun, drill: &SuiteDrill, fate: Fate) -> String {
             .findings
             .iter()
             .filter(|finding| worst != Outcome::Pass && finding.outcome == worst)
-            .map(|finding| format!("{} {}", finding.title, achieved(finding)))
+            .map(headline_of)
             .collect();
         match (open.is_empty(), attempt.outcome) {
             (false, _) => open.join("; "),
-            (true, Some(Outcome::Pass)) => figure::counted_met(&attempt.findings),
+            (true, Some(Outcome::Pass)) => {
+                let counted = figure::Counted::of(&attempt.findings, |finding| attempt.counts_as(finding));
+                let figures = attempt
+                    .findings
+                    .iter()
+                    .filter(|finding| is_time(&finding.id))
+                    .map(headline_of);
+                figures.chain([counted.met()]).collect::<Vec<_>>().join("; ")
+            }
             (true, _) => attempt.scope.clone(),
         }
     };
@@ -157,6 +179,17 @@ fn brief(suite: &SuiteRun, drill: &SuiteDrill, fate: Fate) -> String {
         String::new()
     };
     format!("{again}{body}{expected}")
+}
+
+/// Whether a finding is about recovery time or loss; a second figure for the same target measures the same.
+fn is_time(id: &str) -> bool {
+    id == "rto" || (id.starts_with("rpo.") && !id.contains('#'))
+}
+
+/// `RTO: 40 s .. 47 s, demanded <= 15 min`.
+fn headline_of(finding: &Finding) -> String {
+    let demanded = finding.limit.as_ref().map(figure::limit).unwrap_or_default();
+    figure::headline(finding, &demanded)
 }
 
 /// `412 ms (demanded <= 5 min)`.

@@ -8,7 +8,7 @@ use tabled::settings::peaker::PriorityMax;
 use tabled::settings::{Alignment, Modify, Style, Width};
 
 use crate::plain::plain;
-use crate::{Report, figure, widening};
+use crate::{Report, alert, figure, widening};
 
 const COLUMNS: usize = 100;
 
@@ -25,6 +25,9 @@ pub fn text(report: &Report<'_>) -> String {
             verdict.scenario, verdict.disaster, report.inputs.started, verdict.run
         ),
     );
+    for about in figure::about(verdict) {
+        out.line("", &about);
+    }
     for data in figure::data(&verdict.loss) {
         out.line("data of ", &data);
     }
@@ -36,6 +39,10 @@ pub fn text(report: &Report<'_>) -> String {
         for why in &verdict.spoiled {
             out.line("- ", why);
         }
+    }
+    if verdict.spoiled.is_empty() && !verdict.findings.is_empty() {
+        let counted = figure::Counted::of(&verdict.findings, |finding| figure::counts_as(verdict, finding));
+        out.line("", &counted.words());
     }
     out.table(&findings(report));
     for finding in &verdict.findings {
@@ -52,7 +59,8 @@ pub fn text(report: &Report<'_>) -> String {
         out.heading("Why");
         for finding in open {
             let outcome = figure::says(figure::counts_as(verdict, finding), finding);
-            out.line("- ", &format!("{outcome}: {}: {}", finding.title, finding.because));
+            let headline = figure::headline(finding, &figure::demanded(report, finding));
+            out.line("- ", &format!("{outcome}: {headline}: {}", finding.because));
         }
     }
     if verdict.findings.is_empty() {
@@ -76,6 +84,13 @@ pub fn text(report: &Report<'_>) -> String {
     }
     if let Some(outage) = figure::outage(verdict) {
         out.line("outage: ", &outage);
+    }
+    let alerts = alert::lines(verdict);
+    if !alerts.is_empty() {
+        out.heading("Alerts of the plan's monitor");
+    }
+    for alert in alerts {
+        out.line("- ", &alert);
     }
     out.heading("What became of the data");
     for (component, found) in &verdict.loss {
@@ -101,12 +116,17 @@ pub fn text(report: &Report<'_>) -> String {
     out.line(
         "- ",
         &format!(
-            "{} assumed where the plan is silent, {} not covered: `firedrill report {} --format html` lists them, and by which events of the history what was decided",
+            "{} assumed where the plan is silent: `firedrill report {} --format html` lists them, and by which events of the history what was decided",
             firedrill_core::judge::duration::count(verdict.assumptions.len() as u64, "figure", "figures"),
-            firedrill_core::judge::duration::count(verdict.not_covered.len() as u64, "thing", "things"),
             verdict.run
         ),
     );
+    if !verdict.not_covered.is_empty() {
+        out.heading("Not covered");
+    }
+    for line in &verdict.not_covered {
+        out.line("- ", line);
+    }
     if !verdict.stand_ins.is_empty() {
         out.heading("What stood in for what");
     }

@@ -5,17 +5,19 @@ mod data;
 mod decisions;
 mod scope;
 mod verdict;
+mod wrong;
 
 use firedrill_core::verdict::{Finding, Outcome};
 
 use super::{class, escape};
 use crate::figure;
 
-pub(super) use course::{faults, service, steps, timeline};
+pub(super) use course::{alerts, faults, service, steps, timeline};
 pub(super) use data::{checks, data};
 pub(super) use decisions::decisions;
 pub(super) use scope::{limits, provenance, stand_ins};
 pub(super) use verdict::{about_plan, targets};
+pub(super) use wrong::wrong_if;
 
 fn section(title: &str, body: &str) -> String {
     if body.is_empty() {

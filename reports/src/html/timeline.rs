@@ -33,7 +33,7 @@ pub(super) fn timeline(report: &Report<'_>) -> String {
     let mut bars: Vec<Bar> = verdict
         .phases
         .iter()
-        .filter(|phase| phase.out_of_order.is_none())
+        .filter(|phase| figure::has_length(phase))
         .map(|phase| Bar {
             name: phase.name.clone(),
             class: "phase",

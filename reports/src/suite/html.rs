@@ -2,7 +2,7 @@
 
 use firedrill_core::suite::SuiteRun;
 
-use super::{achieved, caveats, counted, exit, headline, limits, not_drilled, row, shade, title};
+use super::{achieved, beside, caveats, counted, exit, headline, limits, not_drilled, row, shade, title};
 use crate::figure;
 use crate::html::{class, escape, head};
 
@@ -38,10 +38,15 @@ pub fn suite_html(suite: &SuiteRun) -> String {
         );
         for drill in &suite.drills {
             let [verdict, name, took, why] = row(suite, drill).map(|cell| escape(&cell));
+            let beside: Vec<String> = beside(drill)
+                .iter()
+                .map(|line| format!("<p><b>{}</b></p>", escape(line)))
+                .collect();
             let shade = class(shade(drill.exit_code(&suite.allowed_skips)));
             page.push_str(&format!(
                 "<tbody class=\"{shade}\"><tr><td><span class=\"tag {shade}\">{verdict}</span></td><td>{name}</td>\
-                 <td>{took}</td><td>{why}</td></tr></tbody>"
+                 <td>{took}</td><td>{why}{}</td></tr></tbody>",
+                beside.concat()
             ));
         }
         page.push_str("</table>\n");
@@ -72,7 +77,7 @@ pub fn suite_html(suite: &SuiteRun) -> String {
                 .outcome
                 .map_or_else(|| exit(attempt), |outcome| outcome.word().to_owned());
             page.push_str(&format!(
-                "<h3>Run {} of {}: {}</h3><p class=\"soft\">{}; {}, {} s{}</p>",
+                "<h3>Run {} of {}: {}</h3><p><b>{}</b></p><p class=\"soft\">{}, {} s{}</p>",
                 number + 1,
                 drill.attempts.len(),
                 escape(&verdict),

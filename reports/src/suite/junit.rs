@@ -5,9 +5,10 @@ use firedrill_core::suite::{Fate, SuiteRun};
 use firedrill_core::verdict::Outcome;
 use quick_junit::{NonSuccessKind, Property, Report as JunitReport, TestCase, TestCaseStatus, TestSuite};
 
-use super::{achieved, caveats, headline, row, title};
+use super::{caveats, headline, headline_of, row, title};
 use crate::figure;
 use crate::plain::plain;
+use crate::widening;
 
 /// Renders the suite. A missed target is a failure, one undecided an error; a drill that was skipped by leave is
 /// skipped, one that was skipped without is an error.
@@ -31,6 +32,20 @@ pub fn suite_junit(suite: &SuiteRun) -> String {
             ));
         }
         if let Some(attempt) = drill.deciding() {
+            tests.add_property(Property::new("scope", plain(&attempt.scope)));
+            if !drill.summary.is_empty() {
+                tests.add_property(Property::new("about", plain(&drill.summary)));
+            }
+            for (number, caveat) in figure::caveats_of(&attempt.limits, &attempt.findings)
+                .iter()
+                .enumerate()
+            {
+                tests.add_property(Property::new(format!("note {}", number + 1), plain(caveat)));
+            }
+            if attempt.limits.calendar_scale > 0 {
+                let widening = widening::lines_of(&attempt.limits, &attempt.findings);
+                tests.add_property(Property::new("widening", plain(&widening.join("; "))));
+            }
             for (name, said) in crate::junit::limits(&attempt.limits) {
                 tests.add_property(Property::new(name, said));
             }
@@ -43,7 +58,7 @@ pub fn suite_junit(suite: &SuiteRun) -> String {
         if let (Some(attempt), false) = (drill.deciding(), suite.expected) {
             for finding in &attempt.findings {
                 let outcome = attempt.counts_as(finding);
-                let message = format!("{}: {}", finding.title, achieved(finding));
+                let message = headline_of(finding);
                 let said = [std::slice::from_ref(&finding.because), &attempt.spoiled].concat();
                 let case = case(&finding.id, &drill.scenario, kind(outcome), &message, &said.join("\n"));
                 tests.add_test_case(case);
@@ -109,6 +124,9 @@ fn case(name: &str, class: &str, kind: Kind, message: &str, said: &str) -> TestC
     };
     if !matches!(status, TestCaseStatus::Success { .. }) {
         status.set_message(plain(message));
+        if !matches!(status, TestCaseStatus::Skipped { .. }) {
+            status.set_description(said.lines().map(plain).collect::<Vec<_>>().join("\n"));
+        }
     }
     let mut case = TestCase::new(plain(name), status);
     case.set_classname(plain(class));

@@ -2,7 +2,7 @@
 
 use firedrill_core::suite::SuiteRun;
 
-use super::{caveats, counted, headline, limits, not_drilled, open, row, title};
+use super::{beside, caveats, counted, headline, headline_of, limits, not_drilled, open, row, title};
 use crate::figure;
 use crate::markdown::{cell, list};
 
@@ -32,6 +32,8 @@ pub fn suite_markdown(suite: &SuiteRun) -> String {
         line("|---|---|---|---|".into());
         for drill in &suite.drills {
             let [verdict, name, took, why] = row(suite, drill).map(|text| cell(&text));
+            let why = std::iter::once(why).chain(beside(drill).into_iter().map(|text| cell(&text)));
+            let why = why.collect::<Vec<_>>().join("<br>");
             line(format!("| **{verdict}** | {name} | {took} | {why} |"));
         }
         line(String::new());
@@ -41,7 +43,7 @@ pub fn suite_markdown(suite: &SuiteRun) -> String {
             line(format!(
                 "- **{}: {} {}**: {}",
                 cell(&drill.scenario),
-                cell(&finding.title),
+                cell(&headline_of(finding)),
                 figure::met(outcome),
                 cell(&finding.because)
             ));

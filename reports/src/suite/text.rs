@@ -5,7 +5,7 @@ use tabled::builder::Builder;
 use tabled::settings::peaker::PriorityMax;
 use tabled::settings::{Style, Width};
 
-use super::{caveats, counted, headline, limits, not_drilled, open, row, title};
+use super::{beside, caveats, counted, headline, headline_of, limits, not_drilled, open, row, title};
 use crate::figure;
 use crate::plain::plain;
 
@@ -23,7 +23,9 @@ pub fn suite_text(suite: &SuiteRun) -> String {
         let mut rows = Builder::default();
         rows.push_record(["verdict", "drill", "took", "why"]);
         for drill in &suite.drills {
-            rows.push_record(row(suite, drill).map(|cell| plain(&cell)));
+            let [verdict, name, took, why] = row(suite, drill).map(|cell| plain(&cell));
+            let why = std::iter::once(why).chain(beside(drill).into_iter().map(|line| plain(&line)));
+            rows.push_record([verdict, name, took, why.collect::<Vec<_>>().join("\n")]);
         }
         let mut table = rows.build();
         table
@@ -54,7 +56,7 @@ pub fn suite_text(suite: &SuiteRun) -> String {
                         "{}: {}: {}: {}",
                         drill.scenario,
                         figure::met(outcome),
-                        finding.title,
+                        headline_of(finding),
                         finding.because
                     )
                 })

@@ -156,7 +156,7 @@ fn a_figure_without_a_limit_is_shown_and_not_met() {
     assert!(html.contains("<span class=\"tag shown\">shown</span>"), "{html}");
     assert!(
         html.contains(
-            "8 targets and checks judged: <b>1 missed</b>, 0 undecided, 7 met; 1 figure shown without a limit."
+            "6 targets judged: 1 missed, 0 undecided, 5 met; 2 checks: 0 failed, 0 undecided, 2 passed; 1 figure shown without a limit."
         ),
         "{html}"
     );

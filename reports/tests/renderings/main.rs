@@ -7,7 +7,7 @@ mod sample;
 mod suite;
 
 use firedrill_core::event::StepEdge;
-use firedrill_core::verdict::{Finding, Outcome};
+use firedrill_core::verdict::{Achieved, Finding, Outcome};
 use sample::Sample;
 
 /// What a fault or a tool might say to break a page, a table, a terminal or an XML reader.
@@ -39,6 +39,11 @@ fn hostile() -> Sample {
         &mut verdict.not_covered,
     ] {
         *list = vec![HOSTILE.into()];
+    }
+    (verdict.summary, verdict.twin) = (HOSTILE.into(), Some(HOSTILE.into()));
+    (verdict.alerts[0].rule, verdict.alerts[0].kind) = (HOSTILE.into(), "kind".into());
+    if let Some(chosen) = &mut verdict.tool.chosen {
+        chosen.name = HOSTILE.into();
     }
     (verdict.decisions[0].what, verdict.decisions[0].says) = (HOSTILE.into(), HOSTILE.into());
     verdict.notes[0].text = HOSTILE.into();
@@ -111,6 +116,165 @@ fn renderings_read_as_they_should() {
             insta::assert_snapshot!(format!("{name}_{format}"), rendering);
         }
     }
+}
+
+#[test]
+fn a_figure_inside_its_demand_never_leads_a_miss() {
+    let sample = sample::fail();
+    let headline = "RTO: back in time (40 s .. 47 s, demanded <= 15 min), but hole.database failed";
+    for (format, rendering) in sample.renderings() {
+        let words = rendering.replace("&lt;", "<").replace("\\", "");
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(headline), "{format}:\n{rendering}");
+    }
+    // A check by its name, and a target whose end never came.
+    let mut sample = sample;
+    let rto = &mut sample.verdict.findings[0];
+    rto.because = "x; confirmation failed: check.static_tables (two rows differ; more)".into();
+    rto.achieved = Achieved::Duration(firedrill_core::verdict::Span { lower: 40, upper: None });
+    let junit = firedrill_reports::junit(&sample.report());
+    assert!(
+        junit.contains("RTO: check static_tables failed (at least 40 ns, demanded &lt;= 15 min)"),
+        "{junit}"
+    );
+}
+
+#[test]
+fn a_target_held_to_two_figures_is_missed_once_and_checks_are_counted_apart() {
+    let mut sample = sample::fail();
+    let mut second = sample.verdict.findings[1].clone();
+    second.id = "rpo.database#2".into();
+    sample.verdict.findings.push(second);
+    let counted = "4 targets judged: 3 missed, 0 undecided, 1 met (1 is held to more than one figure, counted once by the worse); \
+                   2 checks: 1 failed, 0 undecided, 1 passed";
+    for (format, rendering) in sample.renderings().into_iter().filter(|(format, _)| *format != "junit") {
+        let words = rendering.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(counted), "{format}:\n{rendering}");
+    }
+}
+
+#[test]
+fn the_margin_of_a_miss_is_what_is_proved() {
+    let sample = sample::fail();
+    let text = firedrill_reports::text(&sample.report());
+    // Lost 5 h 12 min .. 5 h 40 min where 5 min are allowed: no more than 5 h 07 min of it is proved.
+    assert!(
+        text.contains("-5 h 07 min or") && !text.contains("-5 h 35 min"),
+        "{text}"
+    );
+}
+
+#[test]
+fn nobody_is_said_to_have_taken_part_who_did_not() {
+    let mut sample = sample::pass();
+    for (format, rendering) in sample.renderings().into_iter().filter(|(format, _)| *format != "junit") {
+        assert!(!rendering.contains("973 ns"), "{format}:\n{rendering}");
+        assert!(!rendering.contains("declared: never") && !rendering.contains("the disaster was declared"));
+    }
+    let html = firedrill_reports::html(&sample.report());
+    assert!(html.contains("no length: automatic, nobody took part"), "{html}");
+    assert!(
+        html.contains("where people would have responded; nobody took part"),
+        "{html}"
+    );
+    sample.verdict.without_people = false;
+    sample.verdict.moments.declared = sample.verdict.moments.authorised;
+    let html = firedrill_reports::html(&sample.report());
+    assert!(html.contains("somebody, or the automation, responded") && html.contains("the disaster was declared"));
+}
+
+#[test]
+fn every_alert_stands_in_the_report_with_what_it_counts_for() {
+    let sample = sample::pass();
+    for (format, rendering) in sample.renderings().into_iter().filter(|(format, _)| *format != "junit") {
+        let words = rendering
+            .replace('\\', "")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        for needle in [
+            "backup_old",
+            "not counted: raised before the strike, and stood when it struck",
+            "counted: detection is measured to it",
+        ] {
+            assert!(words.contains(needle), "{format} lacks {needle}:\n{rendering}");
+        }
+    }
+    let mut silent = sample;
+    silent.verdict.alerts.clear();
+    assert!(firedrill_reports::html(&silent.report()).contains("It raised none."));
+}
+
+#[test]
+fn the_backup_that_was_restored_is_the_one_named() {
+    let mut sample = sample::pass();
+    let named =
+        "2 base backups taken in 450 ms .. 2.1 s; the recovery chose base 20260102T030400Z-base, taken in 450 ms";
+    for (format, rendering) in sample.renderings().into_iter().filter(|(format, _)| *format != "junit") {
+        let words = rendering.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(named), "{format}:\n{rendering}");
+    }
+    sample.verdict.tool.chosen = None;
+    let text = firedrill_reports::text(&sample.report()).replace("\n  ", " ");
+    assert!(
+        text.contains("which backup the recovery chose is not recorded"),
+        "{text}"
+    );
+    assert!(!text.contains("20260102T030400Z-base"), "{text}");
+}
+
+#[test]
+fn a_run_says_what_its_drill_is_and_what_its_twin_changes() {
+    let mut sample = sample::pass();
+    sample.verdict.scenario = "acme/database-lost:archive-off".into();
+    sample.verdict.twin = Some("No WAL is shipped.".into());
+    for (format, rendering) in sample.renderings() {
+        let rendering = rendering
+            .replace("&#39;", "'")
+            .replace("&apos;", "'")
+            .replace("\n  ", " ");
+        for needle in [
+            "The database's host is lost, data directory and all.",
+            "The twin archive-off changes: No WAL is shipped.",
+        ] {
+            assert!(rendering.contains(needle), "{format} lacks {needle}:\n{rendering}");
+        }
+    }
+    let html = firedrill_reports::html(&sample.report());
+    let (_, broken) = html.split_once("<h2>What was broken</h2>").expect("a section");
+    assert!(broken.contains("The twin archive-off changes"), "{broken}");
+}
+
+#[test]
+fn what_was_let_pass_stands_in_the_figure() {
+    let mut sample = sample::pass();
+    sample.verdict.findings[4].id = "declared_point.database".into();
+    sample.verdict.findings[4].unordered = 109;
+    for (format, rendering) in sample.renderings().into_iter().filter(|(format, _)| *format != "junit") {
+        let words = rendering.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("0 lost writes, 109 not"), "{format}:\n{rendering}");
+    }
+    let junit = firedrill_reports::junit(&sample.report());
+    assert!(junit.contains("0 lost writes, 109 not orderable"), "{junit}");
+}
+
+#[test]
+fn the_page_says_what_would_make_each_of_its_findings_wrong() {
+    let html = firedrill_reports::html(&sample::pass().report());
+    let kinds = ["rto", "rpo", "tier", "order", "hole", "check"];
+    for kind in kinds {
+        assert!(
+            html.contains(&format!("<dt><code>{kind}</code></dt><dd>wrong if ")),
+            "{kind}: {html}"
+        );
+    }
+    assert_eq!(html.matches("<dd>wrong if ").count(), kinds.len(), "{html}");
+}
+
+#[test]
+fn what_is_not_covered_stands_in_the_text() {
+    let text = firedrill_reports::text(&sample::pass().report());
+    assert!(text.contains("Not covered:\n- power loss: killing a process"), "{text}");
 }
 
 #[test]
@@ -374,7 +538,7 @@ fn a_page_of_a_long_run_stays_small() {
 
 #[test]
 fn several_runs_side_by_side_show_the_worst_and_the_spread() {
-    use firedrill_core::verdict::{Achieved, Span};
+    use firedrill_core::verdict::Span;
     use firedrill_reports::{Repeat, Repeated};
 
     let second = 1_000_000_000;

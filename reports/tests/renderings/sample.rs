@@ -11,8 +11,8 @@ use firedrill_core::terms::{
     Thresholds, TierTerm,
 };
 use firedrill_core::verdict::{
-    Achieved, BackupTaken, Decision, DelayRun, FaultRun, Finding, Loss, Moments, Noted, Outcome, PhaseSpan, Span,
-    StepRun, Tally, TierMoments, ToolRun, Verdict,
+    Achieved, AlertPart, AlertRun, BackupTaken, Decision, DelayRun, FaultRun, Finding, Loss, Moments, Noted, Outcome,
+    PhaseSpan, Span, StepRun, StoodIn, Tally, TierMoments, ToolRun, Verdict,
 };
 use firedrill_reports::Report;
 
@@ -99,6 +99,7 @@ fn timed(id: &str, title: &str, limit: Limit, achieved: Span, because: &str) -> 
         margin,
         because: because.into(),
         coverage: None,
+        unordered: 0,
     }
 }
 
@@ -132,6 +133,8 @@ pub(crate) fn pass() -> Sample {
         plan: "acme".into(),
         scenario: "acme/database-lost".into(),
         disaster: "database_lost".into(),
+        summary: "The database's host is lost, data directory and all.".into(),
+        twin: None,
         outcome: Outcome::Pass,
         scope: "PASS AT DRILL SIZE (52 MiB), reference tool, human time credited (10 min)".into(),
         spoiled: Vec::new(),
@@ -145,6 +148,23 @@ pub(crate) fn pass() -> Sample {
                 until: after(610, 611),
                 plan: span(34 * SECOND, 38 * SECOND),
                 out_of_order: None,
+                stood_in: None,
+            },
+            PhaseSpan {
+                name: "respond".into(),
+                from: after(610, 611),
+                until: after(640, 640),
+                plan: span(10 * MINUTE, 10 * MINUTE + 2 * SECOND),
+                out_of_order: None,
+                stood_in: Some(StoodIn::Credited),
+            },
+            PhaseSpan {
+                name: "decide".into(),
+                from: after(640, 640),
+                until: Stamp::new(after(640, 640).early, after(640, 640).late + 973),
+                plan: span(0, 973),
+                out_of_order: None,
+                stood_in: Some(StoodIn::Automatic),
             },
             PhaseSpan {
                 name: "recover".into(),
@@ -152,6 +172,7 @@ pub(crate) fn pass() -> Sample {
                 until: after(8_000, 8_500),
                 plan: span(6 * SECOND, 9 * SECOND),
                 out_of_order: None,
+                stood_in: None,
             },
         ],
         quantum: QUANTUM,
@@ -169,6 +190,26 @@ pub(crate) fn pass() -> Sample {
                 at: after(-8_000, -8_000),
             },
         ],
+        calendar_scale: 60,
+        alerts: vec![
+            AlertRun {
+                rule: "backup_old".into(),
+                kind: "backup_old".into(),
+                seq: 12,
+                raised: after(-9_000, -8_999),
+                cleared: None,
+                part: AlertPart::BeforeStrike,
+            },
+            AlertRun {
+                rule: "database_unreachable".into(),
+                kind: "database_unreachable".into(),
+                seq: 77,
+                raised: after(610, 611),
+                cleared: Some(after(9_000, 9_001)),
+                part: AlertPart::Counted,
+            },
+        ],
+        without_people: true,
         decisions: vec![
             Decision {
                 what: "the alert that counts".into(),
@@ -243,11 +284,23 @@ pub(crate) fn pass() -> Sample {
         }],
         tool: ToolRun {
             name: "reference tool".into(),
-            backups: vec![BackupTaken {
+            backups: vec![
+                BackupTaken {
+                    kind: "base".into(),
+                    name: "20260102T030300Z-base".into(),
+                    took: 2_100 * MILLISECOND,
+                },
+                BackupTaken {
+                    kind: "base".into(),
+                    name: "20260102T030400Z-base".into(),
+                    took: 450 * MILLISECOND,
+                },
+            ],
+            chosen: Some(BackupTaken {
                 kind: "base".into(),
                 name: "20260102T030400Z-base".into(),
                 took: 450 * MILLISECOND,
-            }],
+            }),
             restore: Some(span(3_100 * MILLISECOND, 3_200 * MILLISECOND)),
             stored: Some(13 << 20),
         },
@@ -293,7 +346,7 @@ pub(crate) fn fail() -> Sample {
     verdict.findings[0].outcome = Outcome::Fail;
     verdict.findings[0]
         .because
-        .push_str("; confirmation failed: hole.database");
+        .push_str("; confirmation failed: hole.database (2287 lost writes that are older than a kept one)");
     verdict.findings[2] = timed(
         "tier.1",
         "Downtime of tier 1",
@@ -367,6 +420,7 @@ fn findings() -> Vec<Finding> {
         because: because.into(),
         coverage: None,
         source: None,
+        unordered: 0,
     };
     let mut hole = holds(
         "hole.database",
@@ -545,5 +599,8 @@ fn terms() -> Terms {
         unexpected_alerts: Vec::new(),
         left_out: Vec::new(),
         altered: Vec::new(),
+        summary: String::new(),
+        twin: None,
+        denser: Vec::new(),
     }
 }

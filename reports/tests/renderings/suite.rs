@@ -123,6 +123,57 @@ fn every_rendering_shows_what_went_wrong() {
 }
 
 #[test]
+fn a_passed_drill_shows_its_scope_its_figures_and_what_it_does_not_say() {
+    let mut hasty = sample::pass();
+    hasty.verdict.quantum *= 100;
+    let one = suite(vec![drill("plan/a", vec![attempt(&hasty, 0)])]);
+    for (number, rendering) in renderings(&one).iter().enumerate() {
+        let rendering = rendering.replace("&lt;", "<");
+        let words = rendering.split_whitespace().collect::<Vec<_>>().join(" ");
+        // A table of text breaks lines inside its cells: there the words stand apart.
+        for needle in ["DRILL SIZE", "(52 MiB)", "haste", "60 times as fast as", "100.0 %"] {
+            assert!(words.contains(needle), "{number} lacks {needle}:\n{rendering}");
+        }
+    }
+    let [text, markdown, html, junit] = renderings(&one);
+    let row = markdown
+        .lines()
+        .find(|line| line.contains("| plan/a |"))
+        .expect("a row");
+    for needle in [
+        "RTO: 40 s .. 47 s, demanded &lt;= 15 min; RPO of database: 28 s .. 31 s, demanded &lt;= 5 min; 4 targets and 2 checks met",
+        "<br>AT DRILL SIZE (52 MiB), reference tool",
+        "<br>NOTE: The drill's own haste decides much",
+    ] {
+        assert!(row.contains(needle), "lacks {needle}: {row}");
+    }
+    let (_, table) = html.split_once("<h2>Drills</h2>").expect("a table");
+    let (table, _) = table.split_once("</table>").expect("its end");
+    assert!(
+        table.contains("<b>AT DRILL SIZE (52 MiB)") && table.contains("<b>NOTE: The drill"),
+        "{table}"
+    );
+    assert!(text.contains("40 s .. 47 s"), "{text}");
+    for property in ["scope", "widening", "note 1"] {
+        assert!(
+            junit.contains(&format!("<property name=\"{property}\"")),
+            "{property}: {junit}"
+        );
+    }
+}
+
+#[test]
+fn a_missed_target_says_why_where_a_pipeline_looks() {
+    let fail = sample::fail();
+    let junit = suite_junit(&suite(vec![drill("plan/a", vec![attempt(&fail, 1)])]));
+    let (_, failure) = junit
+        .split_once("<failure message=\"RTO: back in time")
+        .expect("a failure");
+    let (failure, _) = failure.split_once("</failure>").expect("with a text");
+    assert!(failure.contains("but hole.database failed") && failure.contains("confirmation failed: hole.database"));
+}
+
+#[test]
 fn a_run_that_is_spoiled_passes_nothing_anywhere() {
     let spoiled = sample::spoiled();
     let one = suite(vec![drill("plan/a", vec![attempt(&spoiled, 3), attempt(&spoiled, 3)])]);

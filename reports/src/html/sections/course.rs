@@ -7,7 +7,7 @@ use firedrill_core::verdict::Span;
 use super::super::{chart, escape, latency, timeline};
 use super::{list, section};
 use crate::figure;
-use crate::{Report, words};
+use crate::{Report, alert, words};
 
 pub(in crate::html) fn timeline(report: &Report<'_>) -> String {
     let (origin, since) = figure::origin(report.verdict);
@@ -38,10 +38,10 @@ pub(in crate::html) fn timeline(report: &Report<'_>) -> String {
                 "<tr><td><b>{}</b></td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
                 escape(&phase.name),
                 figure::phase(&phase.name),
-                if phase.out_of_order.is_some() {
-                    "-".to_owned()
-                } else {
+                if figure::has_length(phase) {
                     escape(&figure::span(&drill))
+                } else {
+                    "-".to_owned()
                 },
                 escape(&figure::phase_length(phase))
             )
@@ -63,6 +63,33 @@ pub(in crate::html) fn timeline(report: &Report<'_>) -> String {
         moments.concat()
     );
     section("What happened when", &body)
+}
+
+pub(in crate::html) fn alerts(report: &Report<'_>) -> String {
+    let rows: Vec<String> = alert::rows(report.verdict)
+        .iter()
+        .map(|[name, raised, cleared, counts]| {
+            format!(
+                "<tr><td><b>{}</b></td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+                escape(name),
+                escape(raised),
+                escape(cleared),
+                escape(counts)
+            )
+        })
+        .collect();
+    if rows.is_empty() {
+        return section("Alerts of the plan&#39;s monitor", "<p>It raised none.</p>");
+    }
+    let [name, raised, cleared, counts] = alert::COLUMNS;
+    let (_, since) = figure::origin(report.verdict);
+    section(
+        "Alerts of the plan&#39;s monitor",
+        &format!(
+            "<table><thead><tr><th>{name}</th><th class=\"n\">{raised}</th><th class=\"n\">{cleared}</th><th>{counts}</th></tr></thead><tbody>{}</tbody></table><p class=\"soft\">Drill time since {since}.</p>",
+            rows.concat()
+        ),
+    )
 }
 
 pub(in crate::html) fn service(report: &Report<'_>) -> String {
@@ -178,13 +205,14 @@ pub(in crate::html) fn faults(report: &Report<'_>) -> String {
             )
         })
         .collect();
+    let twin = figure::twin(report.verdict).map_or_else(String::new, |twin| format!("<p>{}</p>", escape(&twin)));
     if rows.is_empty() {
-        return section("What was broken", "<p>Nothing was broken.</p>");
+        return section("What was broken", &format!("{twin}<p>Nothing was broken.</p>"));
     }
     section(
         "What was broken",
         &format!(
-            "<table><thead><tr><th>fault</th><th>what was done and seen</th><th class=\"n\">invoked</th><th class=\"n\">proved by a probe</th><th>held until recovery began</th></tr></thead><tbody>{}</tbody></table><p class=\"soft\">Drill time since {since}.</p>",
+            "{twin}<table><thead><tr><th>fault</th><th>what was done and seen</th><th class=\"n\">invoked</th><th class=\"n\">proved by a probe</th><th>held until recovery began</th></tr></thead><tbody>{}</tbody></table><p class=\"soft\">Drill time since {since}.</p>",
             rows.concat()
         ),
     )

@@ -3,7 +3,6 @@
 use firedrill_core::verdict::{Loss, Span};
 
 use super::super::{class, escape};
-use super::verdict::is_check;
 use super::{section, sentence, tag};
 use crate::Report;
 use crate::figure;
@@ -129,7 +128,7 @@ pub(in crate::html) fn checks(report: &Report<'_>) -> String {
         .verdict
         .findings
         .iter()
-        .filter(|finding| is_check(finding))
+        .filter(|finding| figure::is_check(finding))
         .map(|finding| {
             let outcome = figure::counts_as(report.verdict, finding);
             let coverage = finding

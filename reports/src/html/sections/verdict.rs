@@ -2,7 +2,7 @@
 
 use firedrill_core::stamp::SECOND;
 use firedrill_core::terms::{DetectorTerm, RtoFrom};
-use firedrill_core::verdict::{Achieved, Finding};
+use firedrill_core::verdict::Finding;
 
 use super::super::{class, escape};
 use super::{list, section, sentence, tag};
@@ -60,7 +60,7 @@ pub(in crate::html) fn targets(report: &Report<'_>) -> String {
         .verdict
         .findings
         .iter()
-        .filter(|finding| !is_check(finding))
+        .filter(|finding| !figure::is_check(finding))
         .map(|finding| row(report, finding))
         .collect();
     if rows.is_empty() {
@@ -77,7 +77,7 @@ pub(in crate::html) fn targets(report: &Report<'_>) -> String {
     let body = format!(
         "<p class=\"soft\">Durations are plan time: while the calendar sets the pace one second of drill stands for {} of plan, while work is done for one; time for people is credited. \
          An interval is what the evidence allows: met only if its upper bound meets the target, missed only if its lower bound misses it. \
-         The margin is demand less upper bound. {}; &quot;not widened&quot; is what was measured without that.{rto} \
+         The margin of a target that is met is demand less upper bound, of one that is missed demand less lower bound: what is proved. {}; &quot;not widened&quot; is what was measured without that.{rto} \
          Each figure is explained in <code>docs/definitions.md</code>, version {}.</p>\
          <table class=\"findings\"><thead><tr><th>target</th><th>demanded, and where</th><th class=\"n\">achieved</th><th class=\"n\">margin</th><th>verdict</th></tr></thead>{}</table>",
         words(i64::from(terms.calendar_scale).saturating_mul(SECOND)),
@@ -86,13 +86,6 @@ pub(in crate::html) fn targets(report: &Report<'_>) -> String {
         rows.concat()
     );
     section("Targets", &body)
-}
-
-pub(super) fn is_check(finding: &Finding) -> bool {
-    // A demand of the plan without a figure is a target all the same.
-    let demanded = finding.id.starts_with("criterion.");
-    finding.coverage.is_some()
-        || (!demanded && finding.limit.is_none() && matches!(finding.achieved, Achieved::Count { .. }))
 }
 
 pub(in crate::html) fn about_plan(report: &Report<'_>) -> String {
