@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_core::judge::duration::words;
 use firedrill_core::scenario::Strike;
 use firedrill_core::stamp::{MILLISECOND, Nanos};
 
@@ -23,6 +24,63 @@ pub struct Planned {
     pub at: Nanos,
     /// The rule and what it was computed from.
     pub inputs: BTreeMap<String, String>,
+}
+
+impl Planned {
+    /// When the strike was planned for and why, for people: lengths between instants, not the instants themselves.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let known = |name: &str| -> Option<Nanos> { self.inputs.get(name)?.parse().ok() };
+        let before = |start: Nanos| match start - self.at {
+            ahead @ 1.. => format!("{} of drill time before the next backup was due", words(ahead.into())),
+            behind => format!(
+                "{} of drill time after a backup was due, since the steady state had to last that long",
+                words((-behind).into())
+            ),
+        };
+        let start = known("next_backup_start_ns");
+        let last = known("last_restorable_ns").zip(known("median_cycle_ns"));
+        let when = match (self.inputs.get("rule").map(String::as_str), start, last) {
+            (Some("worst_for_rpo"), Some(start), _) => {
+                format!(
+                    "{}: the worst instant for the RPO is just before a backup",
+                    before(start)
+                )
+            }
+            (Some("worst_for_rpo"), None, Some((last, cycle))) => format!(
+                "{} of drill time after the newest restorable point, which came every {} and took up to {} to be stored: just \
+                 before the next is complete, the worst instant for the RPO",
+                words((self.at - last).into()),
+                words(cycle.into()),
+                words(known("longest_push_ns").unwrap_or(0).into())
+            ),
+            (Some("worst_for_rpo"), None, None) => {
+                "the end of the steady state: no cycle of restorable points was seen, so \
+                                                    that this need not be the worst instant for the RPO"
+                    .to_owned()
+            }
+            (Some("worst_for_rto"), Some(start), _) => {
+                format!(
+                    "{}: the most WAL to replay, the worst instant for the RTO",
+                    before(start)
+                )
+            }
+            (Some("random"), ..) => format!(
+                "{} of drill time after the steady state had lasted long enough, as the seed draws it",
+                words((self.at - known("not_before_ns").unwrap_or(self.at)).into())
+            ),
+            (Some("recalled"), ..) => format!(
+                "{} of drill time after the steady state began, as in the run that is replayed",
+                words(known("after_ns").unwrap_or(0).into())
+            ),
+            (Some(rule), ..) if rule.starts_with("at ") => format!(
+                "{} of plan time after the steady state began, as the scenario says",
+                rule.trim_start_matches("at ")
+            ),
+            _ => "the end of the steady state".to_owned(),
+        };
+        format!("the strike was planned for {when}")
+    }
 }
 
 /// How long before the next restorable point begins to be stored the fault is injected.
@@ -58,6 +116,9 @@ pub fn plan(rule: &Strike, backups: &Backups, steady_from: Nanos, not_before: Na
         }
         Strike::WorstForRto => {
             inputs.insert("rule".into(), "worst_for_rto".into());
+            if let Some(start) = backups.next_start {
+                inputs.insert("next_backup_start_ns".into(), start.to_string());
+            }
             backups
                 .next_start
                 .map_or(not_before, |start| (start - LEAD).max(not_before))
@@ -126,6 +187,43 @@ mod tests {
             ..Backups::default()
         };
         assert_eq!(plan(&Strike::WorstForRpo, &backups, 0, 2 * S, 60, 0).at, 11 * S - LEAD);
+    }
+
+    #[test]
+    fn a_planned_strike_is_told_in_lengths_that_people_can_read() {
+        let told = |rule: &Strike, backups: &Backups| plan(rule, backups, 0, 2 * S, 60, 77).words();
+        let before_a_dump = Backups {
+            restorable: vec![S],
+            next_start: Some(11 * S),
+            ..Backups::default()
+        };
+        assert_eq!(
+            told(&Strike::WorstForRpo, &before_a_dump),
+            "the strike was planned for 60 ms of drill time before the next backup was due: the worst instant for the RPO is \
+             just before a backup"
+        );
+        let wal = Backups {
+            restorable: vec![S, 2 * S, 3 * S],
+            push_max: S / 4,
+            next_start: None,
+        };
+        let told_of_wal = told(&Strike::WorstForRpo, &wal);
+        assert!(
+            told_of_wal.contains("690 ms of drill time after the newest restorable point, which came every 1 s"),
+            "{told_of_wal}"
+        );
+        for (rule, needle) in [
+            (Strike::WorstForRto, "the worst instant for the RTO"),
+            (Strike::Random, "as the seed draws it"),
+            (
+                Strike::At("25 min".parse().unwrap()),
+                "25 min of plan time after the steady state began",
+            ),
+        ] {
+            let told = told(&rule, &before_a_dump);
+            assert!(told.contains(needle) && !told.contains("_ns"), "{told}");
+        }
+        assert!(told(&Strike::WorstForRpo, &Backups::default()).contains("need not be the worst"));
     }
 
     #[test]

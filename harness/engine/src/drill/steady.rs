@@ -52,14 +52,7 @@ impl Drill {
             Some(after) => self.wait_for_recalled(after).await?,
             None => self.wait_for_strike(not_before).await?,
         };
-        let inputs: Vec<String> = planned
-            .inputs
-            .iter()
-            .map(|(key, value)| format!("{key} {value}"))
-            .collect();
-        self.recorder.record_now(Event::Note {
-            text: format!("the strike was planned from {}", inputs.join(", ")),
-        });
+        self.recorder.record_now(Event::Note { text: planned.words() });
         self.judge_steady();
         Ok(planned.at)
     }
