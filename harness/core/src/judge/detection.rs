@@ -163,7 +163,7 @@ pub(crate) fn finding(facts: &Facts<'_>, about_plan: &mut Vec<String>) -> Option
         upper: None,
     };
     let silent = silent.widened(facts.calendar.quantum);
-    let story = "never detected: the monitor stayed silent for";
+    let story = "never detected: no alert of a kind that this fault can cause came for";
     Some(match deadline {
         Some(limit) => timed(id, TITLE.to_owned(), limit, silent, story),
         None => plain(

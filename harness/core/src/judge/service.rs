@@ -14,7 +14,8 @@ use super::integrity::Confirmation;
 use super::restoration::Restoration;
 use super::windows::Windows;
 
-const NEVER_DETECTED: &str = "never detected: the monitor was silent and the harness ordered the recovery";
+const NEVER_DETECTED: &str =
+    "never detected: no alert of a kind that this fault can cause came, and the harness ordered the recovery";
 
 /// The RTO, once for each figure.
 pub(crate) fn rto(facts: &Facts<'_>, overall: &Restoration, confirmation: &Confirmation) -> Vec<Finding> {
