@@ -1,15 +1,16 @@
 //! Backups of an application's bucket.
 //!
 //! The one idea: all objects go into one sealed stream, each under its key and with its digest, so a thousand small
-//! objects cost one upload.
+//! objects cost one upload. With each goes when the bucket says that it was written, so that a restore can choose by that.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use object_store::PutPayload;
+use object_store::{ObjectMeta, PutPayload};
 
 use crate::config::BucketConfig;
 use crate::error::{Error, Result};
@@ -43,18 +44,13 @@ impl Repository {
         let source = Store::open(source)?;
         let mut record = begin(BackupKind::Files, "files");
         record.tool = "objects".into();
-        let mut listed: VecDeque<(String, u64)> = source
-            .list("")
-            .await?
-            .into_iter()
-            .map(|(name, meta)| (name, meta.size))
-            .collect();
+        let mut listed: VecDeque<(String, ObjectMeta)> = source.list("").await?.into();
         let mut frames = FrameWriter::new(self.writer(&format!("backups/{}/objects", record.id)));
         let (mut objects, mut bytes, mut vanished) = (0, 0, 0);
-        while let Some((_, size)) = listed.front() {
-            if *size > SMALL_BYTES {
-                let (name, _) = listed.pop_front().expect("it was just looked at");
-                match copy_large(&source, &name, &mut frames).await? {
+        while let Some((_, meta)) = listed.front() {
+            if meta.size > SMALL_BYTES {
+                let (name, meta) = listed.pop_front().expect("it was just looked at");
+                match copy_large(&source, &name, written(&meta), &mut frames).await? {
                     Some(copied) => (objects, bytes) = (objects + 1, bytes + copied),
                     None => vanished += 1,
                 }
@@ -62,18 +58,22 @@ impl Repository {
                 let run = listed
                     .iter()
                     .take(SMALL_AT_ONCE)
-                    .take_while(|(_, size)| *size <= SMALL_BYTES)
+                    .take_while(|(_, meta)| meta.size <= SMALL_BYTES)
                     .count();
-                let names: Vec<String> = listed.drain(..run).map(|(name, _)| name).collect();
+                let run: Vec<(String, ObjectMeta)> = listed.drain(..run).collect();
                 // It may have grown since it was listed; a part's size bounds that.
-                let fetched = names.iter().map(|name| source.get(name, PART_BYTES as u64));
+                let fetched = run
+                    .iter()
+                    .map(|(name, _)| source.get_described(name, PART_BYTES as u64));
                 let fetched = futures::future::try_join_all(fetched).await?;
-                for (name, content) in names.iter().zip(fetched) {
-                    let Some(content) = content else {
+                for ((name, meta), content) in run.iter().zip(fetched) {
+                    let Some((content, now)) = content else {
                         vanished += 1;
                         continue;
                     };
                     frames.open(name).await?;
+                    // It may have been written over since it was listed. An answer to a GET tells whole seconds only.
+                    frames.written(written(meta).max(written(&now))).await?;
                     frames.data(&content).await?;
                     frames.close().await?;
                     (objects, bytes) = (objects + 1, bytes + content.len() as u64);
@@ -96,10 +96,24 @@ impl Repository {
     /// # Errors
     /// The backup cannot be trusted or a store fails. Objects that were put by then stay; each of them is whole.
     pub fn restore_files<'a>(&'a self, id: &'a str, target: &'a BucketConfig) -> BoxFuture<'a, Result<Restored>> {
-        Box::pin(self.put_files_back(id, target))
+        Box::pin(self.put_files_back(id, target, None))
     }
 
-    async fn put_files_back(&self, id: &str, target: &BucketConfig) -> Result<Restored> {
+    /// Likewise, but only the objects that had been written within a range (wall-clock milliseconds since 1970), as the bucket
+    /// told when the copy was taken. What the range leaves out stays as it is, however old or new.
+    ///
+    /// # Errors
+    /// As [`Repository::restore_files`]; and the copy was taken by a version that did not note when objects were written.
+    pub fn restore_files_written<'a>(
+        &'a self,
+        id: &'a str,
+        target: &'a BucketConfig,
+        within: Range<u64>,
+    ) -> BoxFuture<'a, Result<Restored>> {
+        Box::pin(self.put_files_back(id, target, Some(within)))
+    }
+
+    async fn put_files_back(&self, id: &str, target: &BucketConfig, within: Option<Range<u64>>) -> Result<Restored> {
         let target = Store::open(target)?;
         let record = self.record(id).await?.of_kind(BackupKind::Files)?;
         let object = record.object("/objects")?;
@@ -113,8 +127,14 @@ impl Repository {
             };
             let mut content = Vec::new();
             let mut large = None;
-            loop {
+            let mut wanted = within.is_none().then_some(true);
+            let size = loop {
                 match frames.next().await? {
+                    Some(Frame::Written(at)) => {
+                        wanted = Some(within.as_ref().is_none_or(|within| within.contains(&at)));
+                    }
+                    Some(_) if wanted.is_none() => return Err(undated(id)),
+                    Some(Frame::Data(_)) if wanted == Some(false) => {}
                     Some(Frame::Data(data)) => {
                         content.extend_from_slice(&data);
                         if content.len() >= PART_BYTES {
@@ -130,13 +150,14 @@ impl Repository {
                                 .map_err(failed("put a part of", &name))?;
                         }
                     }
-                    Some(Frame::Close { bytes: size, .. }) => {
-                        (files, bytes) = (files + 1, bytes + size);
-                        break;
-                    }
+                    Some(Frame::Close { bytes: size, .. }) => break size,
                     _ => return Err(Error::damaged(&object.key, format!("{name} has no end"))),
                 }
+            };
+            if wanted == Some(false) {
+                continue;
             }
+            (files, bytes) = (files + 1, bytes + size);
             if let Some(mut upload) = large {
                 if !content.is_empty() {
                     upload
@@ -160,12 +181,26 @@ impl Repository {
     }
 }
 
+/// When an object was written, as the store tells it: milliseconds since 1970.
+fn written(meta: &ObjectMeta) -> u64 {
+    u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0)
+}
+
+fn undated(id: &str) -> Error {
+    Error::Config {
+        what: format!("range of time to restore from {id}"),
+        found: "a copy that does not tell when its objects were written: an older version took it".into(),
+        expected: "a newer copy, or a restore of all its objects".into(),
+    }
+}
+
 /// Copies an object range by range. Nothing: it is gone.
-async fn copy_large(source: &Store, name: &str, frames: &mut FrameWriter) -> Result<Option<u64>> {
+async fn copy_large(source: &Store, name: &str, written: u64, frames: &mut FrameWriter) -> Result<Option<u64>> {
     let Some(size) = source.size(name).await? else {
         return Ok(None);
     };
     frames.open(name).await?;
+    frames.written(written).await?;
     let mut at = 0;
     while at < size {
         let end = size.min(at + PART_BYTES as u64);

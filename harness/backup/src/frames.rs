@@ -3,7 +3,8 @@
 //! The one idea: sizes need not be known in advance, and the end mark tells how many contents there were.
 //!
 //! Each frame is one letter, four bytes of length (big endian) and a payload: `O` opens a content (its name), `D` is data,
-//! `C` closes it (eight bytes of length, then its SHA-256), `E` ends the stream (eight bytes: how many contents).
+//! `W` right behind `O` tells when it was written at its source (eight bytes: milliseconds since 1970), where that is known, `C`
+//! closes it (eight bytes of length, then its SHA-256), `E` ends the stream (eight bytes: how many contents).
 
 use bytes::{Buf, Bytes, BytesMut};
 use sha2::{Digest, Sha256};
@@ -41,6 +42,12 @@ impl FrameWriter {
         }
         self.open = Some((Sha256::new(), 0));
         self.frame(b'O', name.as_bytes()).await
+    }
+
+    /// Tells when the content that was just opened had been written at its source.
+    pub(crate) async fn written(&mut self, unix_ms: u64) -> Result<()> {
+        debug_assert!(matches!(self.open, Some((_, 0))));
+        self.frame(b'W', &unix_ms.to_be_bytes()).await
     }
 
     pub(crate) async fn data(&mut self, bytes: &[u8]) -> Result<()> {
@@ -85,6 +92,8 @@ impl FrameWriter {
 #[derive(Debug)]
 pub(crate) enum Frame {
     Open(String),
+    /// When the content was written at its source, milliseconds since 1970.
+    Written(u64),
     Data(Bytes),
     /// The content was whole; its length and digest.
     Close {
@@ -142,6 +151,11 @@ impl FrameReader {
                 self.open = Some((Sha256::new(), 0));
                 let name = String::from_utf8(payload.to_vec()).map_err(|_| self.damaged("a name that is not UTF-8"))?;
                 Ok(Some(Frame::Open(name)))
+            }
+            (b'W', Some((_, 0))) => {
+                let unix_ms = <[u8; 8]>::try_from(&payload[..])
+                    .map_err(|_| self.damaged(format!("a time of {} bytes", payload.len())))?;
+                Ok(Some(Frame::Written(u64::from_be_bytes(unix_ms))))
             }
             (b'D', Some((digest, bytes))) => {
                 digest.update(&payload);

@@ -47,7 +47,7 @@ impl Repository {
         while let Some(frame) = frames.next().await? {
             match frame {
                 Frame::Open(name) => open = Some(name),
-                Frame::Data(_) => {}
+                Frame::Written(_) | Frame::Data(_) => {}
                 Frame::Close { bytes, sha256 } => {
                     if held.len() == OBJECTS_MAX {
                         return Err(Error::Limit {

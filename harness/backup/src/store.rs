@@ -119,6 +119,11 @@ impl Store {
 
     /// The whole of a small object, or nothing where there is none.
     pub(crate) async fn get(&self, name: &str, bytes_max: u64) -> Result<Option<Bytes>> {
+        Ok(self.get_described(name, bytes_max).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// Likewise, with the store's description of what was got.
+    pub(crate) async fn get_described(&self, name: &str, bytes_max: u64) -> Result<Option<(Bytes, ObjectMeta)>> {
         let answer = match self.s3.get(&self.absolute(name)).await {
             Ok(answer) => answer,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -131,7 +136,8 @@ impl Store {
                 limit: bytes_max,
             });
         }
-        let size = answer.meta.size;
+        let meta = answer.meta.clone();
+        let size = meta.size;
         let bytes = answer.bytes().await.map_err(failed("get", name))?;
         if bytes.len() as u64 != size {
             return Err(Error::damaged(
@@ -139,7 +145,7 @@ impl Store {
                 format!("{} bytes came, {size} were announced", bytes.len()),
             ));
         }
-        Ok(Some(bytes))
+        Ok(Some((bytes, meta)))
     }
 
     /// A part of an object.

@@ -32,6 +32,7 @@ mod steps;
 mod tests;
 mod tiers;
 mod traffic;
+mod written;
 
 pub use altered::{AlteredError, BadSetting, TWIN, resolve_altered};
 pub use limits::{DEFAULT_CHECKS, EFFECT_CHECK};

@@ -17,6 +17,7 @@ mod fault;
 mod own;
 mod procedure;
 mod service;
+mod written;
 
 pub use backup::{Backup, Cadence, Wal};
 pub use damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
@@ -24,6 +25,7 @@ pub use fault::{ConditionTime, CutManner, DataHarm, Detector, Fault, FaultKind, 
 pub use own::{CommandLine, OwnCheck, OwnFault, OwnStep, TOOLS_FOLDER};
 pub use procedure::{Action, BackupRule, Procedure, RestoreFrom, Route, Step, TargetRule, WalOperation, WalSearch};
 pub use service::{ApplicationService, PostgresService, S3Service, Service};
+pub use written::{Opening, Written};
 
 /// A drill, as its file says it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -27,10 +27,11 @@ mod traffic;
 mod validate;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use firedrill_core::event::{Edge, Event, Phase};
+use firedrill_core::scenario::Opening;
 use firedrill_core::stamp::{Nanos, Stamp};
 use firedrill_core::{Plan, Scenario, Terms};
 use firedrill_environment::{Local, LocalOptions, PostgresChoice};
@@ -115,6 +116,8 @@ pub struct Drill {
     database: String,
     incarnation: u16,
     steady_from: Nanos,
+    /// The same by the clock of the wall, which object stores go by; faults have it as well.
+    opening: Arc<OnceLock<Opening>>,
     struck: Option<Stamp>,
     /// The striking fault was seen by the harness's own probe.
     proved: bool,
@@ -158,6 +161,7 @@ impl Drill {
             database: String::new(),
             incarnation: 0,
             steady_from: 0,
+            opening: Arc::default(),
             struck: None,
             proved: false,
             paused: 0,

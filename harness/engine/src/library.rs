@@ -63,6 +63,7 @@ pub const SCENARIOS: &[Shipped] = &[
         "cibozer/database-loss-as-written",
         "scenarios/cibozer/database-loss-as-written.yaml"
     ),
+    shipped!("cibozer/files-of-a-range", "scenarios/cibozer/files-of-a-range.yaml"),
     shipped!(
         "concierge/database-loss-as-written",
         "scenarios/concierge/database-loss-as-written.yaml"

@@ -1,6 +1,8 @@
-//! `firedrill s3`: an S3 store on loopback over a directory, by s3s and s3s-fs. Every response tells which life of the
-//! store gave it, looked up in the data itself: a store whose data is lost must not pass for the old one.
+//! `firedrill s3`: an S3 store on loopback over a directory, by s3s, s3s-fs and listings of its own. Every response tells
+//! which life of the store gave it, looked up in the data itself: a store whose data is lost must not pass for the old one.
 
+mod listing;
+mod store;
 mod tls;
 
 use crate::supervise::sweep::complain;
@@ -202,9 +204,9 @@ pub async fn serve(config: S3Config) -> Result<(), S3Error> {
             .write(&config.root, None)
             .map_err(file(&config.root))?;
     }
-    let store = s3s_fs::FileSystem::new(&config.root).map_err(|error| S3Error::Store {
+    let store = store::Store::open(config.root.clone()).map_err(|detail| S3Error::Store {
         path: config.root.clone(),
-        detail: format!("{error:?}"),
+        detail,
     })?;
     let acceptor = match &config.tls {
         Some(files) => Some(tls::acceptor(files).map_err(|detail| S3Error::Store {

@@ -1,6 +1,7 @@
 //! Objects that rows point at: fetched whole and digested, so that a row without its object does not pass as kept.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ClientOptions, ObjectStoreExt, RetryConfig};
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig};
 use sha2::{Digest, Sha256};
 
 use crate::error::LoadError;
@@ -137,6 +138,23 @@ impl Bucket {
         let put = self.0.put(&Path::from(name), content.into()).await;
         put.map(drop)
             .map_err(|error| failed(&format!("writing {name}"), &error))
+    }
+
+    /// Names of the objects that the store says were written within a range of wall-clock milliseconds since 1970.
+    ///
+    /// # Errors
+    /// The store cannot be asked.
+    pub async fn written(&self, within: Range<u64>) -> Result<Vec<String>, LoadError> {
+        let mut names = Vec::new();
+        let mut listed = self.0.list(None);
+        while let Some(meta) = listed.next().await {
+            let meta = meta.map_err(|error| failed("listing the bucket", &error))?;
+            let at = u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0);
+            if within.contains(&at) {
+                names.push(meta.location.to_string());
+            }
+        }
+        Ok(names)
     }
 
     /// Deletes an object.

@@ -200,7 +200,9 @@ pub(crate) async fn perform(team: &Team, action: &Action, waiting: &Waiting) -> 
         }
         Action::SalvageWal { from } => salvage::perform(team, from, waiting).await,
         Action::ShipWal { service } => ship::perform(team, service, waiting).await,
-        Action::RestoreFiles { into, backup } => files::perform(team, into, *backup, waiting).await,
+        Action::RestoreFiles { into, backup, written } => {
+            files::perform(team, into, *backup, written.as_ref(), waiting).await
+        }
         Action::Start { service } => start::perform(team, service).await,
         Action::Repoint {
             application,
@@ -250,7 +252,7 @@ pub(crate) fn problems(team: &Team, action: &Action) -> Vec<String> {
             need(team.database(service).err());
             need(team.backups().err());
         }
-        Action::RestoreFiles { into, backup } => {
+        Action::RestoreFiles { into, backup, .. } => {
             need(team.bucket(into).err());
             if *backup == BackupRule::NewestVerified {
                 need(team.object_rows().err());
@@ -305,12 +307,15 @@ pub(crate) fn words(action: &Action) -> String {
         ),
         Action::SalvageWal { from } => format!("salvage the WAL of {from}"),
         Action::ShipWal { service } => format!("ship the WAL of {service}"),
-        Action::RestoreFiles { into, backup } => {
+        Action::RestoreFiles { into, backup, written } => {
             let which = match backup {
                 BackupRule::Newest => "newest copy of files",
                 BackupRule::NewestVerified => "newest copy of files that fits its rows",
             };
-            format!("restore the {which} into {into}")
+            match written {
+                None => format!("restore the {which} into {into}"),
+                Some(written) => format!("restore what the {which} holds of the time {written} into {into}"),
+            }
         }
         Action::Start { service } => format!("start {service}"),
         Action::Repoint {

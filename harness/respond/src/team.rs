@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use firedrill_backup::{BucketConfig, Database, RelationFile, Repository};
-use firedrill_core::scenario::Route;
+use firedrill_core::scenario::{Opening, Route};
 use firedrill_environment::Lifecycle;
 use tokio::sync::watch;
 
@@ -71,6 +71,7 @@ pub struct Team {
     inventory: BTreeMap<String, RelationFile>,
     buckets: BTreeMap<String, BucketConfig>,
     object_rows: Option<String>,
+    opening: OnceLock<Opening>,
     lives: Mutex<Lives>,
 }
 
@@ -98,6 +99,7 @@ impl Team {
             inventory: BTreeMap::new(),
             buckets: BTreeMap::new(),
             object_rows: None,
+            opening: OnceLock::new(),
             lives: Mutex::default(),
         }
     }
@@ -136,6 +138,17 @@ impl Team {
     /// (bigint) and SHA-256 (text, hexadecimal).
     pub fn give_object_rows(&mut self, sql: &str) {
         self.object_rows = Some(sql.into());
+    }
+
+    /// Says when the calendar by which the procedure names its times began; only the first word counts.
+    pub fn open_calendar(&self, opening: Opening) {
+        let _ = self.opening.set(opening);
+    }
+
+    pub(crate) fn opening(&self) -> Result<Opening, ActionError> {
+        self.opening.get().copied().ok_or_else(|| {
+            ActionError::Figure("the calendar has not begun, so a range of time cannot be reckoned yet".into())
+        })
     }
 
     /// The database that has those rows now, and how it is asked.

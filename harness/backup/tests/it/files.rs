@@ -71,6 +71,59 @@ async fn objects_of_every_size_come_back_and_spoiled_ones_do_not() {
     assert!(wrong.to_string().contains("expected dump"), "{wrong}");
 }
 
+/// An object is written over after the copy, another one is older than the range: both must stay as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_of_a_range_of_time_come_back_and_others_stay_as_they_are() {
+    let s3 = S3::start().await;
+    let app = s3.directory.path().join("app");
+    std::fs::create_dir_all(&app).unwrap();
+    let written = |name: &str, content: &str, unix_ms: u64| {
+        let path = app.join(name);
+        std::fs::write(&path, content).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(unix_ms);
+        std::fs::File::open(&path).unwrap().set_modified(time).unwrap();
+    };
+    let large = "x".repeat(9 << 20);
+    let (from, until) = (1_700_000_001_500, 1_700_000_009_000);
+    written("before", "old", from - 1);
+    written("first", "one", from);
+    written("large", &large, from + 5);
+    written("empty", "", from + 6);
+    written("last", "two", until - 1);
+    written("after", "new", until);
+    let repository = s3.repository();
+    let bucket = s3.bucket("app");
+    let record = repository.files(&bucket, &|_| {}).await.unwrap();
+    for name in ["before", "first", "large", "empty", "last", "after"] {
+        std::fs::write(app.join(name), "spoiled").unwrap();
+    }
+    std::fs::write(app.join("newer"), "kept").unwrap();
+
+    let restored = repository
+        .restore_files_written(&record.id, &bucket, from..until)
+        .await
+        .unwrap();
+    assert_eq!((restored.files, restored.bytes), (4, 6 + large.len() as u64));
+    let now = |name: &str| std::fs::read_to_string(app.join(name)).unwrap();
+    assert_eq!(
+        (now("first"), now("last"), now("empty")),
+        ("one".into(), "two".into(), String::new())
+    );
+    assert!(now("large") == large);
+    for name in ["before", "after"] {
+        assert_eq!(now(name), "spoiled", "{name} is not of the range");
+    }
+    assert_eq!(now("newer"), "kept");
+
+    let none = repository
+        .restore_files_written(&record.id, &bucket, 0..from - 1)
+        .await
+        .unwrap();
+    assert_eq!(none.files, 0);
+    repository.restore_files(&record.id, &bucket).await.unwrap();
+    assert_eq!((now("before"), now("after")), ("old".into(), "new".into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_bucket_is_backed_up_and_a_missing_one_is_not() {
     let s3 = S3::start().await;

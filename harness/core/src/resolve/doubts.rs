@@ -8,8 +8,7 @@ use crate::stamp::{MILLISECOND, MINUTE, Nanos};
 use super::drill::Drill;
 use super::limits;
 use super::moving::{self, By};
-use super::scope;
-use super::tiers;
+use super::{scope, tiers, written};
 
 /// A push, a probe or a timer on a machine of two cores, drill nanoseconds.
 const DELAY: i128 = 100 * MILLISECOND as i128;
@@ -31,6 +30,7 @@ pub(super) fn doubts(drill: &Drill) -> Vec<Mistake> {
     checksums(drill, &mut found);
     denser(drill, &mut found);
     timeouts(drill, &mut found);
+    written::doubts(drill, &mut found);
     found
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::document::{Mistake, Place};
 use crate::plan::{BackupKind, Disaster, Duration, Plan, Unit};
-use crate::scenario::{Fault, Scenario};
+use crate::scenario::{Fault, Scenario, Service};
 use crate::stamp::{MILLISECOND, Nanos, SECOND};
 
 use super::{limits, scope, tiers};
@@ -136,9 +136,18 @@ impl<'a> Drill<'a> {
             .is_some_and(|disaster| disaster.hits.is_empty() || disaster.hits.iter().any(|hit| hit == component))
     }
 
+    /// Whether rows of the load point at objects in this store.
+    pub(super) fn keeps_files(&self, store: &str) -> bool {
+        let load = &self.scenario.load;
+        let own = match self.scenario.services.get(&load.application) {
+            Some(Service::Application(application)) => application.store.as_deref(),
+            _ => None,
+        };
+        own == Some(store) && load.rates.contains_key("files")
+    }
+
     /// Components of the plan whose data the drill's services hold.
     pub(super) fn components(&self) -> BTreeSet<&str> {
-        use crate::scenario::Service;
         self.scenario.services.values().filter_map(Service::component).collect()
     }
 }

@@ -7,7 +7,7 @@ use crate::scenario::{DataHarm, Detector, FaultKind, Service};
 
 use super::drill::Drill;
 use super::soundness::{fixed, kind_of, positive, service};
-use super::{damage, limits, own as own_commands};
+use super::{damage, limits, own as own_commands, written};
 
 /// The clients' end of a link.
 const CLIENTS: &str = "clients";
@@ -40,6 +40,10 @@ pub(super) fn faults(drill: &Drill, found: &mut Vec<Mistake>) {
         }
         injected(drill, found, &at.then("inject"), &fault.inject);
         damage::placed(drill, found, &at, fault);
+        if let FaultKind::SpoilObjects { written: Some(_), .. } = &fault.inject {
+            let at = at.then("inject").then("spoil_objects").then("written");
+            written::placed(found, &at, fault);
+        }
         if let Some(Detector::Alerts(kinds)) = &fault.detector
             && kinds.is_empty()
         {
@@ -182,15 +186,14 @@ fn injected(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind: &FaultKin
             }
         }
         FaultKind::SpoilObjects {
-            service: name, count, ..
+            service: name,
+            count,
+            written: range,
+            ..
         } => {
             let at = at.then("spoil_objects");
             service(found, drill, at.then("service"), name, Some("s3"));
-            let store = match drill.scenario.services.get(&drill.scenario.load.application) {
-                Some(Service::Application(application)) => application.store.as_deref(),
-                _ => None,
-            };
-            if store != Some(name.as_str()) || !drill.scenario.load.rates.contains_key("files") {
+            if !drill.keeps_files(name) {
                 found.push(Mistake::new(
                     at.then("service"),
                     format!("no row of the load points at objects in `{name}`"),
@@ -205,6 +208,9 @@ fn injected(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, kind: &FaultKin
                     "out of bounds",
                     "between 2 and 1000",
                 ));
+            }
+            if let Some(range) = range {
+                written::mistakes(drill, found, &at.then("written"), range);
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::document::{Mistake, listed};
 use crate::plan::ComponentKind;
-use crate::scenario::Service;
+use crate::scenario::{Action, Fault, FaultKind, Service, Step};
 
 use super::drill::Drill;
 use super::limits;
@@ -42,6 +42,7 @@ fn databases(drill: &Drill, found: &mut Vec<Mistake>) {
         let Some(Service::Postgres(held)) = scenario.services.get(name) else {
             continue;
         };
+        let bystands = held.component.is_some() && bystands(drill);
         let at = drill.at("services").then(name).then("postgres");
         match &held.component {
             None => {
@@ -55,7 +56,9 @@ fn databases(drill: &Drill, found: &mut Vec<Mistake>) {
                 ));
             }
             // One that the plan does not have is told as an unknown name, one of another kind by [`kinds`].
-            Some(component) if is_kind(drill, component, ComponentKind::Database) && !drill.hits(component) => {
+            Some(component)
+                if is_kind(drill, component, ComponentKind::Database) && !drill.hits(component) && !bystands =>
+            {
                 if let Some(hits) = hits(drill) {
                     found.push(Mistake::new(
                         at.then("component"),
@@ -71,6 +74,28 @@ fn databases(drill: &Drill, found: &mut Vec<Mistake>) {
             Some(_) => {}
         }
     }
+}
+
+/// Whether the drill leaves every database as it is: only objects and backups are hurt, and no step puts anything in a
+/// database's place. None can lose data then, and a disaster of objects need not hit the database whose rows point at them.
+fn bystands(drill: &Drill) -> bool {
+    let spares = |fault: &Fault| {
+        matches!(
+            fault.inject,
+            FaultKind::SpoilObjects { .. } | FaultKind::DamageBackup { .. }
+        )
+    };
+    let leaves = |step: &Step| {
+        matches!(
+            step.action,
+            Action::RestoreFiles { .. }
+                | Action::Hold { .. }
+                | Action::Release { .. }
+                | Action::Mode { .. }
+                | Action::Validate { .. }
+        )
+    };
+    drill.scenario.faults.iter().all(spares) && drill.scenario.procedure.steps.iter().all(leaves)
 }
 
 fn is_kind(drill: &Drill, component: &str, kind: ComponentKind) -> bool {

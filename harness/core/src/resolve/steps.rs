@@ -9,7 +9,7 @@ use super::aside;
 use super::drill::Drill;
 use super::own;
 use super::soundness::{positive, service};
-use super::tiers;
+use super::{tiers, written};
 
 /// More steps than any runbook has.
 const STEPS_MAX: usize = 500;
@@ -191,8 +191,11 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
                 ));
             }
         }
-        Action::RestoreFiles { into, .. } => {
-            let at = at.then("restore_files").then("into");
+        Action::RestoreFiles {
+            into, written: range, ..
+        } => {
+            let restore = at.then("restore_files");
+            let at = restore.then("into");
             service(found, drill, at.clone(), into, Some("s3"));
             if drill.scenario.backup.files.is_none() {
                 found.push(Mistake::new(
@@ -201,6 +204,17 @@ fn action(drill: &Drill, found: &mut Vec<Mistake>, at: &Place, action: &Action) 
                     "no such backup",
                     "add `files: { every: 1 d }` to `backup`",
                 ));
+            }
+            if let Some(range) = range {
+                if !drill.keeps_files(into) {
+                    found.push(Mistake::new(
+                        restore.then("into"),
+                        format!("no row of the load points at objects in `{into}`"),
+                        "nothing is written there",
+                        "name the application's `store`, and give `files` a rate in the load",
+                    ));
+                }
+                written::mistakes(drill, found, &restore.then("written"), range);
             }
         }
         Action::Repoint {

@@ -8,7 +8,7 @@ use super::damage::{HurtBackup, ObjectDamage, PageDamage, WalDamage};
 use crate::plan::{Duration, Share};
 use crate::terms::Damage;
 
-use super::OwnFault;
+use super::{OwnFault, Written};
 
 /// Something that breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,6 +192,9 @@ pub enum FaultKind {
         /// How many.
         #[serde(default = "objects_default")]
         count: u32,
+        /// Only objects that were written in this range; unset: whenever.
+        #[serde(default)]
+        written: Option<Written>,
     },
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Duration;
 
-use super::OwnStep;
+use super::{OwnStep, Written};
 
 /// The recovery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +92,10 @@ pub enum Action {
         /// object that a row points at and the bucket no longer has as the row says.
         #[serde(default)]
         backup: BackupRule,
+        /// Only the copy's objects that had been written in this range, by what the store said when the copy was taken;
+        /// unset: all of them.
+        #[serde(default)]
+        written: Option<Written>,
     },
     /// Start a service again as it is.
     Start {

@@ -1,11 +1,11 @@
 //! Disrupt: the faults of the scenario, injected and proved. Conditions come before steady; exactly one fault strikes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use firedrill_core::Scenario;
 use firedrill_core::event::{DelayKind, Event, FaultEdge};
-use firedrill_core::scenario::{ConditionTime, CutManner, FaultKind, Route, WalDamage};
+use firedrill_core::scenario::{ConditionTime, CutManner, FaultKind, Opening, Route, WalDamage};
 use firedrill_core::stamp::{Nanos, SECOND, Stamp};
 use firedrill_environment::{Files, Lifecycle};
 use firedrill_load::now;
@@ -45,6 +45,7 @@ impl Drill {
                     &fault.inject,
                     seed,
                     &self.database,
+                    &self.opening,
                 )
             })
             .collect::<Result<_, _>>()?;
@@ -256,6 +257,7 @@ fn build(
     kind: &FaultKind,
     seed: u64,
     database: &str,
+    opening: &Arc<OnceLock<Opening>>,
 ) -> Result<Box<dyn Fault>, DrillError> {
     let of_relation = |service: &str, relation: Option<&str>, harm| -> Result<Box<dyn Fault>, DrillError> {
         let host = Arc::clone(stage.database(service)?);
@@ -334,10 +336,19 @@ fn build(
             let share = share.map_or(1_000_000, |share| share.ppm);
             Box::new(DataFault::new(name, service, table, *how, share, seed, host))
         }
-        FaultKind::SpoilObjects { service, how, count } => {
+        FaultKind::SpoilObjects {
+            service,
+            how,
+            count,
+            written,
+        } => {
             let bucket = stage.files_store(service)?.bucket()?;
             let database = Arc::clone(stage.database(database)?);
-            Box::new(ObjectFault::new(name, service, *how, *count, seed, bucket, database))
+            let fault = ObjectFault::new(name, service, *how, *count, seed, bucket, database);
+            Box::new(match written {
+                Some(written) => fault.of_time(*written, Arc::clone(opening)),
+                None => fault,
+            })
         }
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use firedrill_backup::BaseBackupOptions;
 use firedrill_core::event::Event;
-use firedrill_core::scenario::{ConditionTime, Strike};
+use firedrill_core::scenario::{ConditionTime, Opening, Strike};
 use firedrill_core::stamp::{MILLISECOND, Nanos, SECOND};
 use firedrill_load::now;
 
@@ -26,6 +26,7 @@ impl Drill {
     pub(super) async fn steady(&mut self) -> Result<Nanos, DrillError> {
         self.steady_from = now();
         self.set_rate(self.scale());
+        self.open_calendar();
         if let Some(watch) = &self.archive {
             watch.begin_steady();
         }
@@ -55,6 +56,18 @@ impl Drill {
         self.recorder.record_now(Event::Note { text: planned.words() });
         self.judge_steady();
         Ok(planned.at)
+    }
+
+    /// Ranges of time of the scenario are reckoned from here by whoever spoils or restores by them.
+    fn open_calendar(&self) {
+        let opening = Opening {
+            unix_ms: firedrill_backup::unix_ms(),
+            scale: self.scale(),
+        };
+        let _ = self.opening.set(opening);
+        if let Some(team) = &self.team {
+            team.open_calendar(opening);
+        }
     }
 
     /// Waits until the strike is due. It is planned anew with every restorable point that completes on the way, so that

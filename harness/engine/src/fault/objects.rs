@@ -1,12 +1,14 @@
 //! Damage to objects that rows point at: altered, deleted, exchanged, put back to the version before. The rows stay as
-//! they are and say what their objects should be: that is how it shows.
+//! they are and say what their objects should be: that is how it shows. A range of time narrows which objects are hit.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use firedrill_core::scenario::ObjectHarm;
+use firedrill_backup::utc;
+use firedrill_core::scenario::{ObjectHarm, Opening, Written};
 use firedrill_environment::{Capability, Connection, Postgres, said};
 use firedrill_load::{Bucket, LoadError, Objects, first_key};
 
@@ -31,6 +33,8 @@ pub struct ObjectFault {
     hit: Mutex<Vec<(i64, String)>>,
     /// Objects that an earlier run hit.
     recalled: Vec<String>,
+    /// Only objects written then, and when that counts from.
+    written: Option<(Written, Arc<OnceLock<Opening>>)>,
 }
 
 /// How many rows point at a spoiled object, and what was seen.
@@ -62,7 +66,23 @@ impl ObjectFault {
             database,
             hit: Mutex::default(),
             recalled: Vec::new(),
+            written: None,
         }
+    }
+
+    /// The same, of objects written within a range. `opening` is known by the time that the fault is injected.
+    #[must_use]
+    pub fn of_time(self, written: Written, opening: Arc<OnceLock<Opening>>) -> ObjectFault {
+        ObjectFault {
+            written: Some((written, opening)),
+            ..self
+        }
+    }
+
+    /// The range by the clock of the wall, once that is known.
+    fn within(&self) -> Option<Range<u64>> {
+        let (written, opening) = self.written.as_ref()?;
+        written.on_the_wall(*opening.get()?)
     }
 
     fn hit(&self) -> Vec<(i64, String)> {
@@ -77,12 +97,25 @@ impl ObjectFault {
 
     /// The rows that are hit: which of them follows from the seed.
     async fn choose(&self) -> Result<Vec<(i64, String)>, String> {
+        let among = match (&self.written, self.within()) {
+            (None, _) => None,
+            (Some((written, _)), None) => {
+                return Err(format!(
+                    "the range {written} cannot be reckoned before the steady state"
+                ));
+            }
+            (Some(_), Some(within)) => {
+                let written = self.bucket.written(within).await;
+                Some(written.map_err(|error| error.to_string())?)
+            }
+        };
         let client = session(&self.connection()?).await?;
         let seed = i64::from_ne_bytes(self.seed.to_ne_bytes());
         // An older version can only be put back where there was one.
         let least = if self.how == ObjectHarm::Older { 2 } else { 1 };
         let sql = format!(
             "SELECT key, object FROM files WHERE key >= 0 AND version >= {least} \
+             AND ($2::text[] IS NULL OR object = ANY ($2)) \
              ORDER BY object = ANY ($1) DESC, key >= {}, version, hashint8extended(key, '{seed}'::bigint), key LIMIT {}",
             first_key::WORKLOAD,
             self.count
@@ -90,7 +123,7 @@ impl ObjectFault {
         // Those of an earlier run come first, a row that came to point at another object since is no longer one of them. Else
         // objects that were there before the load began and never changed: every copy of the bucket has them.
         let rows = client
-            .query(&sql, &[&self.recalled])
+            .query(&sql, &[&self.recalled, &among])
             .await
             .map_err(|error| said(&error))?;
         let hit: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
@@ -223,6 +256,13 @@ impl Fault for ObjectFault {
             ("harm".into(), harm.into()),
             ("count".into(), self.count.to_string()),
         ]);
+        if let Some((written, _)) = &self.written {
+            detail.insert("written".into(), written.to_string());
+        }
+        if let Some(within) = self.within() {
+            detail.insert("written_from".into(), utc(within.start));
+            detail.insert("written_until".into(), utc(within.end));
+        }
         let names: Vec<String> = self.hit().into_iter().map(|(_, name)| name).collect();
         if !names.is_empty() {
             detail.insert("objects".into(), names.join(" "));

@@ -31,3 +31,18 @@ fn the_wal_that_no_command_reads_would_have_held() {
 fn wal_that_does_not_reach_the_archive_is_missed() {
     drill("cibozer/database-loss-as-written:log-lost");
 }
+
+#[test]
+fn files_of_a_range_of_time_come_back() {
+    drill("cibozer/files-of-a-range");
+}
+
+#[test]
+fn files_of_another_range_bring_nothing_back() {
+    drill("cibozer/files-of-a-range:wrong-range");
+}
+
+#[test]
+fn altered_files_of_a_range_of_time_come_back() {
+    drill("cibozer/files-of-a-range:altered");
+}

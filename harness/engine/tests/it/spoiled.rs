@@ -3,15 +3,15 @@
 //! is told from what is still spoiled.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use firedrill::fault::Fault;
 use firedrill::fault::data::DataFault;
 use firedrill::fault::objects::ObjectFault;
 use firedrill_core::event::CheckOutcome;
-use firedrill_core::scenario::{DataHarm, ObjectHarm};
-use firedrill_environment::{Lifecycle, Local, LocalOptions, Postgres, PostgresOptions};
-use firedrill_load::StoreConfig;
+use firedrill_core::scenario::{DataHarm, ObjectHarm, Opening, Written};
+use firedrill_environment::{Lifecycle, Local, LocalOptions, Postgres, PostgresOptions, Store};
+use firedrill_load::{Bucket, StoreConfig};
 use tokio_postgres::{Client, NoTls};
 
 const ROWS: i64 = 400;
@@ -49,6 +49,23 @@ async fn whole(client: &Client) {
         firedrill_app::schema_sql()
     );
     client.batch_execute(&rows).await.expect("rows");
+}
+
+async fn store(local: &Local) -> Store {
+    let store = local.store("files").expect("a store");
+    store.start().await.expect("it starts");
+    store.create_bucket(BUCKET).expect("a bucket");
+    store
+}
+
+fn config(store: &Store) -> StoreConfig {
+    StoreConfig {
+        endpoint: format!("http://{}", store.address().expect("it listens")),
+        bucket: BUCKET.into(),
+        access_key: store.access_key().to_owned(),
+        secret_key: store.secret_key().reveal().to_owned(),
+        region: store.region().to_owned(),
+    }
 }
 
 async fn keeps_the_contract(fault: &dyn Fault, postgres: &Postgres) {
@@ -155,16 +172,8 @@ async fn every_damage_to_objects_keeps_the_contract_and_is_gone_once_they_are_ba
         .batch_execute(firedrill_app::schema_sql())
         .await
         .expect("a schema");
-    let store = local.store("files").expect("a store");
-    store.start().await.expect("it starts");
-    store.create_bucket(BUCKET).expect("a bucket");
-    let config = StoreConfig {
-        endpoint: format!("http://{}", store.address().expect("it listens")),
-        bucket: BUCKET.into(),
-        access_key: store.access_key().to_owned(),
-        secret_key: store.secret_key().reveal().to_owned(),
-        region: store.region().to_owned(),
-    };
+    let store = store(&local).await;
+    let config = config(&store);
     let bucket = config.bucket().expect("a bucket");
     let content = |key: i64, version: u32| format!("content of version {version} of {key}").into_bytes();
     for key in 1..=10_i64 {
@@ -215,4 +224,80 @@ async fn every_damage_to_objects_keeps_the_contract_and_is_gone_once_they_are_ba
     }
     drop((client, postgres, store));
     local.close().await.expect("nothing is left");
+}
+
+/// Four objects are written, and two seconds later six more: a fault of the first seconds hits the four alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fault_of_a_range_of_time_hits_what_was_written_in_it() {
+    let local = local().await;
+    let postgres = server(&local).await;
+    let client = session(&postgres).await;
+    let store = store(&local).await;
+    let config = config(&store);
+    let bucket = config.bucket().expect("a bucket");
+    client
+        .batch_execute(firedrill_app::schema_sql())
+        .await
+        .expect("a schema");
+    let early = firedrill_backup::unix_ms();
+    for key in 1..=4_i64 {
+        write(&client, &bucket, key).await;
+    }
+    // Stores may tell whole seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(2100)).await;
+    for key in 5..=10_i64 {
+        write(&client, &bucket, key).await;
+    }
+    let of = |from: &str, until: &str, opening: &Arc<OnceLock<Opening>>| {
+        let written = Written {
+            from: from.parse().expect("a duration"),
+            until: until.parse().expect("a duration"),
+        };
+        let bucket = config.bucket().expect("a bucket");
+        ObjectFault::new(
+            "range",
+            "files",
+            ObjectHarm::Missing,
+            10,
+            77,
+            bucket,
+            Arc::clone(&postgres),
+        )
+        .of_time(written, Arc::clone(opening))
+    };
+    let opening: Arc<OnceLock<Opening>> = Arc::default();
+    let fault = of("1 min", "2 min", &opening);
+    let error = fault.inject().await.expect_err("nobody knows yet when that is");
+    assert!(error.to_string().contains("before the steady state"), "{error}");
+    // At 60 times the pace of the wall, a minute of the plan is a second.
+    let begun = Opening {
+        unix_ms: early - 3000,
+        scale: 60,
+    };
+    opening.set(begun).expect("it is said once");
+    let error = fault.inject().await.expect_err("nothing was written then");
+    assert!(error.to_string().contains("found 0 rows"), "{error}");
+    let fault = of("2 min", "5 min", &opening);
+    fault.inject().await.unwrap_or_else(|error| panic!("{error}"));
+    let detail = fault.detail();
+    let mut hit: Vec<&str> = detail["objects"].split(' ').collect();
+    hit.sort_unstable();
+    assert_eq!(hit, ["files/1/1", "files/2/1", "files/3/1", "files/4/1"], "{detail:?}");
+    assert!(
+        detail.contains_key("written_from") && detail.contains_key("written"),
+        "{detail:?}"
+    );
+    let proof = fault.prove().await;
+    assert!(proof.broken && proof.seen.contains("4 of those"), "{}", proof.seen);
+    drop((client, fault, postgres, store));
+    local.close().await.expect("nothing is left");
+}
+
+/// An object, and the row that points at it.
+async fn write(client: &Client, bucket: &Bucket, key: i64) {
+    let name = format!("files/{key}/1");
+    bucket.put(&name, b"content".to_vec()).await.expect("an object");
+    let row = "INSERT INTO files (key, version, body, object, bytes, sha256) \
+               VALUES ($1, 1, 'x', $2, 7, encode(sha256('content'), 'hex'))";
+    client.execute(row, &[&key, &name]).await.expect("a row");
 }

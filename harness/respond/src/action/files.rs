@@ -1,15 +1,16 @@
 //! Put a copy of the application's bucket back: objects that were lost or altered since are again as they were when the
-//! copy was taken; newer ones stay.
+//! copy was taken; newer ones stay. Where the procedure names a range of time, only what was written in it comes back.
 //!
 //! The newest copy may be one of a bucket that was damaged already. What its objects should be the rows that point at them
 //! tell, so a copy can be held against them before it is used.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use firedrill_backup::{BackupKind, BackupRecord, Holding, holdings_now};
 use firedrill_core::Event;
 use firedrill_core::event::Edge;
-use firedrill_core::scenario::BackupRule;
+use firedrill_core::scenario::{BackupRule, Written};
 
 use super::{ActionError, Waiting};
 use crate::catalogue::Catalogue;
@@ -26,10 +27,12 @@ pub(super) async fn perform(
     team: &Team,
     into: &str,
     which: BackupRule,
+    written: Option<&Written>,
     waiting: &Waiting,
 ) -> Result<String, ActionError> {
     let bucket = team.bucket(into)?;
     let repository = &team.backups()?.repository;
+    let within = written.map(|written| range(team, written)).transpose()?;
     waiting.on("the catalogue of backups");
     let catalogue = Catalogue::read(repository).await?;
     let mut inputs = catalogue.figures();
@@ -43,12 +46,18 @@ pub(super) async fn perform(
     };
     inputs.insert("backup".into(), backup.id.clone());
     inputs.insert("backup_completed".into(), clock::utc(backup.completed_unix_ms));
+    let mut value = format!("copy of files {}", backup.id);
+    if let Some((written, within)) = written.zip(within.as_ref()) {
+        inputs.insert("written_from".into(), clock::utc(within.start));
+        inputs.insert("written_until".into(), clock::utc(within.end));
+        value.push_str(&format!(", what was written {written}"));
+    }
     team.observer.observed(
         instant(),
         Event::RecoveryTarget {
             rule: rule.into(),
             inputs,
-            value: format!("copy of files {}", backup.id),
+            value,
         },
     );
     let what = format!("put the objects of {} back into {into}", backup.id);
@@ -58,12 +67,30 @@ pub(super) async fn perform(
     };
     team.observer.observed(instant(), repair(Edge::Begun));
     waiting.on(format!("the objects of {} to be written", backup.id));
-    let restored = repository.restore_files(&backup.id, bucket).await?;
+    let restored = match within {
+        Some(within) => repository.restore_files_written(&backup.id, bucket, within).await?,
+        None => repository.restore_files(&backup.id, bucket).await?,
+    };
     team.observer.observed(instant(), repair(Edge::Ended));
+    if let Some(written) = written.filter(|_| restored.files == 0) {
+        return Err(ActionError::NoBackup {
+            wanted: format!("copy of files with an object written {written}"),
+            found: format!("{}, which has none", backup.id),
+        });
+    }
     Ok(format!(
         "{} objects of {} bytes from {} put back into {into}",
         restored.files, restored.bytes, backup.id
     ))
+}
+
+/// The range by the clock of the wall, which stores go by.
+fn range(team: &Team, written: &Written) -> Result<Range<u64>, ActionError> {
+    written.on_the_wall(team.opening()?).ok_or_else(|| {
+        ActionError::Figure(format!(
+            "the range {written} has an end of no fixed length; write it in days or less"
+        ))
+    })
 }
 
 fn newest(catalogue: &Catalogue) -> Result<&BackupRecord, ActionError> {
