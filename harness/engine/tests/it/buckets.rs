@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use firedrill::run_directory;
 use firedrill_environment::{Lifecycle, Local, LocalOptions, Store};
+use object_store::ObjectStoreExt;
+use object_store::aws::AmazonS3Builder;
+use object_store::path::Path as Key;
 use serde_json::{Value, json};
 
 use crate::undetected::Written::{Nothing, Unnoticed};
@@ -86,6 +89,21 @@ impl Shop {
     /// Where the store keeps what was pushed.
     fn kept(&self) -> PathBuf {
         self.store.data_directory().join(BUCKET).join("teams/one")
+    }
+
+    /// Puts an object as another program would: a store's files belong to its own user, and it knows what it was given.
+    async fn put(&self, key: &str, content: Vec<u8>) {
+        let store = AmazonS3Builder::new()
+            .with_endpoint(&self.endpoint)
+            .with_allow_http(true)
+            .with_region(self.store.region())
+            .with_bucket_name(BUCKET)
+            .with_access_key_id(self.store.access_key())
+            .with_secret_access_key(self.store.secret_key().reveal())
+            .build()
+            .expect("a client");
+        let key = Key::from(format!("teams/one/{key}"));
+        store.put(&key, content.into()).await.expect("an object");
     }
 
     /// Files of a name in the cache.
@@ -254,13 +272,15 @@ async fn what_was_changed_counts_for_nothing() {
     // The bucket: a verdict rewritten alone, then together with the manifest that lists it.
     let kept = shop.kept().join(&name);
     let lie = honest.replace("\"fail\"", "\"pass\"");
-    fs::write(kept.join("verdict.json"), &lie).expect("the lie");
+    shop.put(&format!("{name}/verdict.json"), lie.clone().into_bytes())
+        .await;
     let (_, none, note) = outcome();
     assert!(none.is_null() && note.contains("verdict.json"), "{note}");
     let mut manifest: Value =
         serde_json::from_slice(&fs::read(kept.join("manifest.json")).expect("a file")).expect("JSON");
     manifest["files"]["verdict.json"] = json!(run_directory::digest(&kept.join("verdict.json")).expect("a digest"));
-    fs::write(kept.join("manifest.json"), format!("{manifest}\n")).expect("one that lists the lie");
+    let listing = format!("{manifest}\n").into_bytes();
+    shop.put(&format!("{name}/manifest.json"), listing).await;
     let (_, none, note) = outcome();
     assert!(
         none.is_null() && note.contains("not what the evidence leads to"),
@@ -282,10 +302,9 @@ async fn a_run_that_came_in_part_is_none_until_it_is_whole() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = store(folder.path(), "2026-11-02T02:00:00Z", DRILL, None, Unnoticed);
     let name = run.file_name().expect("a name").to_string_lossy().into_owned();
-    let kept = shop.kept().join(&name);
-    fs::create_dir_all(&kept).expect("a folder in the store");
     for file in ["run.json", "events.jsonl"] {
-        fs::copy(run.join(file), kept.join(file)).expect("a part of the run");
+        let part = fs::read(run.join(file)).expect("a part of the run");
+        shop.put(&format!("{name}/{file}"), part).await;
     }
     let (_, none, note) = rows(&shop.json(&["runs", "list", "--output", PLACE])).remove(0);
     assert!(none.is_null() && note.contains("no manifest"), "{note}");
@@ -313,9 +332,7 @@ async fn a_run_that_came_in_part_is_none_until_it_is_whole() {
     assert!(!shop.kept().join("20261103T020000Z-unfinished").exists());
     // What another run left in part under the same name would make an altered one.
     let other = "s3://evidence/teams/one/other";
-    let left = shop.kept().join("other").join(&name);
-    fs::create_dir_all(&left).expect("a folder in the store");
-    fs::write(left.join("stray"), "x").expect("a file");
+    shop.put(&format!("other/{name}/stray"), b"x".to_vec()).await;
     let mixed = shop.run(&["runs", "push", path(&run), "--to", other]);
     assert!(
         mixed.status.code() == Some(2) && said(&mixed).contains("stray"),
