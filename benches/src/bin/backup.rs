@@ -57,6 +57,7 @@ async fn measure(bed: &Bed, rounds: u64, table: &mut Table) -> Result<(), Failur
         access_key: store.access_key().into(),
         secret_key: store.secret_key().reveal().into(),
         region: store.region().into(),
+        plain_http: false,
         key: "5e".repeat(32),
     })?;
     let target = peer_store(&store, &format!("http://{address}"))?;

@@ -28,6 +28,9 @@ pub struct BucketConfig {
     pub secret_key: String,
     /// The region that requests are signed for.
     pub region: String,
+    /// Plain http beyond loopback, too: for a network that does not leave the machine, as that of a drill's containers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain_http: bool,
 }
 
 /// A backup repository: a place in a bucket and the master key that all objects there are sealed with.
@@ -46,6 +49,9 @@ pub struct RepositoryConfig {
     pub secret_key: String,
     /// The region that requests are signed for.
     pub region: String,
+    /// Plain http beyond loopback, too: for a network that does not leave the machine, as that of a drill's containers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain_http: bool,
     /// The master key, 64 hexadecimal digits.
     pub key: String,
 }
@@ -111,6 +117,7 @@ impl RepositoryConfig {
             access_key: self.access_key.clone(),
             secret_key: self.secret_key.clone(),
             region: self.region.clone(),
+            plain_http: self.plain_http,
         }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn open(place: &BucketConfig) -> Result<Self> {
         let secure = place.endpoint.starts_with("https://");
-        if !secure && !is_loopback(&place.endpoint) {
+        if !secure && !place.plain_http && !is_loopback(&place.endpoint) {
             return Err(Error::Config {
                 what: "endpoint of the object store".into(),
                 found: place.endpoint.clone(),

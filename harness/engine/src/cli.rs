@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use calendar::{Kpis, Past, Schedule, Suite, SuiteName};
-pub use drill::{Conduct, PostgresArguments, Replay, Run};
+pub use drill::{Conduct, ContainerArguments, PostgresArguments, Replay, Run};
 
 /// Rehearses disasters and finds out whether a disaster-recovery plan holds.
 ///

@@ -34,7 +34,7 @@ use firedrill_core::event::{Edge, Event, Phase};
 use firedrill_core::scenario::Opening;
 use firedrill_core::stamp::{Nanos, Stamp};
 use firedrill_core::{Plan, Scenario, Terms};
-use firedrill_environment::{Local, LocalOptions, PostgresChoice};
+use firedrill_environment::{Containers, Local, LocalOptions, PostgresChoice};
 use firedrill_load::{Canary, Live, Workload, now};
 use firedrill_respond::{Monitor, OwnCommands, People, Team};
 use tokio::sync::watch;
@@ -69,6 +69,8 @@ pub struct Script {
     pub binary: PathBuf,
     /// Which Postgres.
     pub postgres: PostgresChoice,
+    /// The engine and its images, where services are containers.
+    pub containers: Option<Containers>,
     /// Leave everything up at the end.
     pub keep: bool,
     /// The run directory.
@@ -250,6 +252,7 @@ impl Drill {
             keep: self.script.keep,
             logs: Some(self.script.directory.join(crate::run_directory::LOGS)),
             progress: Some(self.progress()),
+            containers: self.script.containers.clone(),
         };
         let local = Local::open(options).await?;
         self.watch_ground(&local);

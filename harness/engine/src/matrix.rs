@@ -20,12 +20,29 @@ pub struct Offer {
     pub links: &'static [Capability],
 }
 
-/// The environments that are built.
-pub const ENVIRONMENTS: &[Offer] = &[Offer {
+/// Services as processes of this machine.
+const LOCAL: Offer = Offer {
     name: "local",
     services: &Capability::LOCAL_SERVICE,
     links: &Capability::LOCAL_LINK,
-}];
+};
+
+/// The name of the environment whose services are containers.
+pub const CONTAINERS: &str = "containers";
+
+/// The environments that are built.
+#[cfg(not(feature = "containers"))]
+pub const ENVIRONMENTS: &[Offer] = &[LOCAL];
+/// The environments that are built.
+#[cfg(feature = "containers")]
+pub const ENVIRONMENTS: &[Offer] = &[
+    LOCAL,
+    Offer {
+        name: CONTAINERS,
+        services: &Capability::LOCAL_SERVICE,
+        links: &Capability::LOCAL_LINK,
+    },
+];
 
 impl Offer {
     /// What of `needs` it lacks.
@@ -79,6 +96,9 @@ pub fn obstacle(scenario: &Scenario, environment: &Offer) -> Option<String> {
 /// There is none of this name; what there is is told.
 pub fn named(name: &str) -> Result<&'static Offer, Failure> {
     ENVIRONMENTS.iter().find(|offer| offer.name == name).ok_or_else(|| {
+        if name == CONTAINERS {
+            return Failure::Input(miette::miette!("{}", firedrill_environment::containers::not_built()));
+        }
         let known: Vec<&str> = ENVIRONMENTS.iter().map(|offer| offer.name).collect();
         Failure::Input(miette::miette!(
             help = format!("there is: {}", known.join(", ")),

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use firedrill_core::evidence::{InputDocument, RUN_SCHEMA, RunInputs};
 use firedrill_core::scenario::Expectation;
 use firedrill_core::{Plan, Scenario, Terms};
-use firedrill_environment::{Build, EnvironmentError, Origin, PostgresChoice, Source};
+use firedrill_environment::containers::{self, Image, ImageNames};
+use firedrill_environment::{Build, Containers, EnvironmentError, Origin, PostgresChoice, Source};
 
 use crate::build::{self, ITSELF, PROGRAM};
 use crate::cli::Cli;
@@ -16,6 +17,7 @@ use crate::command::Failure;
 use crate::drill::{Recalled, Script, Stops};
 use crate::judged::JudgedRun;
 use crate::library::{self, ToolFile};
+use crate::matrix::{self, Offer};
 use crate::performance::{conclude, perform};
 use crate::run_directory::{self, InUse};
 use crate::view::{Telling, say};
@@ -41,6 +43,8 @@ pub struct Rehearsal {
     pub environment: String,
     /// Which Postgres.
     pub build: Build,
+    /// The engine and its images, where services are containers.
+    pub containers: Option<Containers>,
     /// Whether nothing may be fetched.
     pub offline: bool,
     /// Folder of run directories.
@@ -131,6 +135,7 @@ impl Rehearsal {
                 major: Some(self.build.major),
                 offline: self.offline,
             },
+            containers: self.containers.clone(),
             keep: self.keep,
             directory,
             tools: self.tools.clone(),
@@ -156,6 +161,7 @@ impl Rehearsal {
             environment: self.environment.clone(),
             versions: versions(&self.build)
                 .into_iter()
+                .chain(self.containers.iter().flat_map(images))
                 .chain(library::digests(&self.tools))
                 .collect(),
         }
@@ -187,6 +193,40 @@ impl Rehearsal {
 /// # Errors
 /// When there is none.
 pub fn find_postgres(wanted: &PostgresChoice, cli: &Cli) -> Result<Build, Failure> {
+    found(cli, async |progress| {
+        firedrill_environment::postgres::choose(wanted, Some(progress)).await
+    })
+}
+
+/// The Postgres that is asked for, and the engine and its images where services are containers.
+///
+/// # Errors
+/// When any of them is not there.
+pub fn find_ground(
+    environment: &Offer,
+    wanted: &PostgresChoice,
+    images: &ImageNames,
+    cli: &Cli,
+) -> Result<(Build, Option<Containers>), Failure> {
+    if environment.name != matrix::CONTAINERS {
+        return find_postgres(wanted, cli).map(|build| (build, None));
+    }
+    if !matches!(wanted.source, Source::Auto) {
+        return Err(Failure::Input(miette::miette!(
+            help = "leave it out, and name an image with --postgres-image where the usual one will not do",
+            "--postgres chooses among this machine's, and containers take theirs from an image"
+        )));
+    }
+    let containers = found(cli, async |progress| {
+        containers::choose(images, wanted, Some(progress)).await
+    })?;
+    Ok((containers.build.clone(), Some(containers)))
+}
+
+fn found<T>(
+    cli: &Cli,
+    find: impl AsyncFnOnce(&firedrill_environment::Progress) -> Result<T, EnvironmentError>,
+) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -197,9 +237,7 @@ pub fn find_postgres(wanted: &PostgresChoice, cli: &Cli) -> Result<Build, Failur
             say(&format!("firedrill: {text}"));
         }
     });
-    runtime
-        .block_on(firedrill_environment::postgres::choose(wanted, Some(&progress)))
-        .map_err(no_postgres)
+    runtime.block_on(find(&progress)).map_err(no_postgres)
 }
 
 /// What was asked for badly, or what of this machine failed.
@@ -211,11 +249,22 @@ fn no_postgres(error: EnvironmentError) -> Failure {
     }
 }
 
+/// What of an engine goes into the evidence.
+fn images(containers: &Containers) -> Vec<(String, String)> {
+    let image = |image: &Image| format!("{}, {}", image.name, image.id);
+    vec![
+        ("container engine".to_owned(), containers.engine.clone()),
+        ("image of postgres".to_owned(), image(&containers.postgres)),
+        ("image of the application".to_owned(), image(&containers.app)),
+    ]
+}
+
 fn versions(postgres: &Build) -> BTreeMap<String, String> {
     let system = rustix::system::uname();
     let origin = match &postgres.origin {
         Origin::System => "of this machine".to_owned(),
         Origin::Given => "from the directory that was named".to_owned(),
+        Origin::Image => "of the image".to_owned(),
         Origin::Fetched {
             source, archive_sha256, ..
         } => format!("fetched from {source}, archive SHA-256 {archive_sha256}"),

@@ -151,7 +151,7 @@ impl Stage {
     }
 
     fn open_link(&mut self, from: &str, to: &str, alternate: bool, upstream: &Upstream) -> Result<(), StageError> {
-        let link = Link::open(upstream.clone()).map_err(|error| StageError::Link {
+        let link = Link::open_at(self.local.near_end(), upstream.clone()).map_err(|error| StageError::Link {
             from: from.to_owned(),
             to: to.to_owned(),
             error,
@@ -248,6 +248,7 @@ impl Stage {
             access_key: host.access_key().into(),
             secret_key: host.secret_key().reveal().into(),
             region: host.region().into(),
+            plain_http: self.local.is_contained(),
             key: self.backup_key.clone(),
         })
     }
@@ -269,6 +270,7 @@ impl Stage {
             access_key: host.access_key().into(),
             secret_key: host.secret_key().reveal().into(),
             region: host.region().into(),
+            plain_http: self.local.is_contained(),
         })
     }
 

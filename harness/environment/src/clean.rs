@@ -4,6 +4,7 @@
 //! journal in a runtime directory of ours does not name. Root cleans up after others too, acting as each of them: no
 //! journal of theirs leads it to anything that they could not touch themselves.
 
+use crate::containers;
 use crate::journal::Remains;
 use crate::process::{self, Identity, Status};
 use crate::runtime::{self, Found, JOURNAL, RELEASE};
@@ -106,6 +107,14 @@ pub fn clean(filter: &Filter) -> Vec<Cleaned> {
             .collect(),
     };
     let mut cleaned = clean_ours(filter, &more);
+    if *filter == Filter::Dead {
+        // Containers of runs whose directory is gone: their engine did not answer when they ended.
+        cleaned.extend(containers::sweep().into_iter().map(|(runtime, complete)| Cleaned {
+            runtime,
+            processes: 0,
+            complete,
+        }));
+    }
     if rustix::process::geteuid().is_root() {
         for uid in runtime::strangers(&more) {
             let theirs = user::acting_as(uid, || clean_ours(filter, &more));
@@ -187,7 +196,9 @@ pub(crate) fn sweep_runtime(path: &Path) -> Cleaned {
             sweep::remove_shared_memory(&remains);
         }
     }
-    let complete = left == 0 && sweep::remove_directories(&remains, path);
+    // Unlike processes, containers outlive the machine's power.
+    let contained = sweep::remove_contained(&remains);
+    let complete = left == 0 && contained && sweep::remove_directories(&remains, path);
     Cleaned {
         runtime: path.to_path_buf(),
         processes: ended,

@@ -4,6 +4,7 @@
 //! It is written through to the disk only where it must outlive the machine's power: processes and shared memory do not
 //! outlive it themselves, and on a busy disk each sync would hold up a start by seconds.
 
+use crate::containers::Contained;
 use crate::process::Identity;
 use crate::shared_memory::SharedFile;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,8 @@ pub(crate) enum Entry {
     Shared { file: SharedFile },
     /// A directory outside the runtime directory that goes with the run.
     Directory { path: PathBuf },
+    /// Containers that bear the run's label, and what belongs to them.
+    Contained(Contained),
     /// The run is kept until it is released.
     Hold,
 }
@@ -50,6 +53,7 @@ pub(crate) struct Remains {
     pub(crate) segments: HashSet<(i32, i64)>,
     pub(crate) shared: HashSet<SharedFile>,
     pub(crate) directories: HashSet<PathBuf>,
+    pub(crate) contained: HashSet<Contained>,
     pub(crate) hold: bool,
 }
 
@@ -66,6 +70,7 @@ impl Remains {
             Entry::Segment { id, key } => self.segments.insert((id, key)),
             Entry::Shared { file } => self.shared.insert(file),
             Entry::Directory { path } => self.directories.insert(path),
+            Entry::Contained(contained) => self.contained.insert(contained),
             Entry::Hold => !std::mem::replace(&mut self.hold, true),
         }
     }
@@ -107,7 +112,7 @@ impl Journal {
     pub(crate) fn write(&mut self, entry: Entry) -> io::Result<()> {
         let mut line = serde_json::to_vec(&entry)?;
         line.push(b'\n');
-        let outlives_power = matches!(entry, Entry::Directory { .. });
+        let outlives_power = matches!(entry, Entry::Directory { .. } | Entry::Contained(_));
         if self.remains.note(entry) {
             self.file.write_all(&line)?;
             if outlives_power {

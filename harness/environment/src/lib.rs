@@ -6,6 +6,7 @@
 pub mod capabilities;
 pub mod capability;
 pub mod clean;
+pub mod containers;
 pub mod doctor;
 mod error;
 pub mod ground;
@@ -24,6 +25,7 @@ mod user;
 
 pub use capabilities::Capability;
 pub use capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, Shape, State};
+pub use containers::Containers;
 pub use error::{EnvironmentError, is_lack_of_room};
 pub use ground::Ground;
 pub use local::{Application, Local, LocalOptions, Postgres, PostgresOptions, Progress, Removal, Store};

@@ -1,17 +1,18 @@
 //! The local environment: services as processes of this machine, under one supervisor, in one runtime directory.
 
-mod command;
+pub(crate) mod command;
 mod files;
 mod logs;
 mod loss;
 mod program;
 mod server;
-mod service;
+pub(crate) mod service;
 
 pub use loss::Removal;
 pub use program::{Application, Store};
 pub use server::{Postgres, PostgresOptions};
 
+use crate::containers::{Containers, Quarters};
 use crate::error::{EnvironmentError, Result};
 use crate::ground::Ground;
 use crate::postgres::{Build, PostgresChoice};
@@ -23,6 +24,7 @@ use rustix::fs::{AtFlags, CWD};
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{Read, Seek};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -51,6 +53,8 @@ pub struct LocalOptions {
     pub logs: Option<PathBuf>,
     /// Told what takes long.
     pub progress: Option<Progress>,
+    /// In what each service is a container; as processes of this machine if none.
+    pub containers: Option<Containers>,
 }
 
 impl LocalOptions {
@@ -63,6 +67,7 @@ impl LocalOptions {
             keep: false,
             logs: None,
             progress: None,
+            containers: None,
         }
     }
 }
@@ -87,6 +92,8 @@ pub(crate) struct Site {
     pub(crate) binary: PathBuf,
     pub(crate) logs: PathBuf,
     pub(crate) password: Secret,
+    /// Where services live that are containers.
+    pub(crate) quarters: Option<Arc<dyn Quarters>>,
     names: Mutex<HashSet<String>>,
 }
 
@@ -108,7 +115,11 @@ impl Local {
     /// The machine lacks something (the text says what to do), or the supervisor does not start.
     pub async fn open(options: LocalOptions) -> Result<Self> {
         let account = Account::choose()?;
-        let build = crate::postgres::choose(&options.postgres, options.progress.as_ref()).await?;
+        let build = match &options.containers {
+            // That of the image; nothing of the machine's own is asked.
+            Some(containers) => containers.build.clone(),
+            None => crate::postgres::choose(&options.postgres, options.progress.as_ref()).await?,
+        };
         let path = Runtime::choose(account.as_ref())?;
         let mut log = logs::of_supervisor(options.logs.as_deref())?;
         let supervisor = Supervisor::start(
@@ -146,6 +157,18 @@ impl Local {
                 return Err(error);
             }
         };
+        let quarters = match &options.containers {
+            Some(containers) => {
+                match crate::containers::open(containers, &path, &binary, account.as_ref(), &supervisor).await {
+                    Ok(quarters) => Some(quarters),
+                    Err(error) => {
+                        supervisor.end().await;
+                        return Err(error);
+                    }
+                }
+            }
+            None => None,
+        };
         if options.keep {
             supervisor.hold().await?;
         }
@@ -157,6 +180,7 @@ impl Local {
             binary,
             logs,
             password,
+            quarters,
             names: Mutex::new(HashSet::new()),
         };
         Ok(Self {
@@ -223,6 +247,18 @@ impl Local {
     #[must_use]
     pub fn account(&self) -> Option<&Account> {
         self.site.account.as_ref()
+    }
+
+    /// Whether its services are containers.
+    #[must_use]
+    pub fn is_contained(&self) -> bool {
+        self.site.quarters.is_some()
+    }
+
+    /// The address of this machine that services reach, where the near ends of links belong.
+    #[must_use]
+    pub fn near_end(&self) -> IpAddr {
+        self.site.near_end()
     }
 
     /// What the run stands on, to be watched while it lasts.
@@ -373,6 +409,23 @@ impl Site {
         Ok(directory)
     }
 
+    pub(crate) fn near_end(&self) -> IpAddr {
+        match &self.quarters {
+            Some(quarters) => quarters.gateway(),
+            None => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// The network of its own that the run has, such as `172.18.0.0/16`.
+    pub(crate) fn network(&self) -> Option<String> {
+        self.quarters.as_ref().map(|quarters| quarters.subnet())
+    }
+
+    /// What a service may be called by: its own address, and that of links to it.
+    pub(crate) fn addresses_of(&self, own: IpAddr) -> [IpAddr; 2] {
+        [own, self.near_end()]
+    }
+
     pub(crate) fn user(&self) -> Option<(u32, u32)> {
         self.account.as_ref().map(|account| (account.uid, account.gid))
     }
@@ -417,7 +470,7 @@ fn furnish(
         fs::set_permissions(&binary, Permissions::from_mode(0o755))
             .map_err(EnvironmentError::path("make executable", &binary))?;
     }
-    let build = if can_reach(account, &build.directory) {
+    let build = if options.containers.is_some() || can_reach(account, &build.directory) {
         build
     } else {
         build.copied_to(&runtime.join("postgres-build"))?

@@ -59,6 +59,9 @@ pub struct S3Config {
     /// Certificate and key, where it is to speak TLS as well.
     #[serde(default)]
     pub tls: Option<TlsFiles>,
+    /// Listen beyond loopback, in a container whose network is the run's own.
+    #[serde(default)]
+    pub beyond_loopback: bool,
 }
 
 impl fmt::Debug for S3Config {
@@ -90,7 +93,7 @@ pub enum S3Error {
         line: usize,
     },
     /// It may only listen on loopback.
-    #[error("{0} is not a loopback address; the store of a drill listens on 127.0.0.1 only")]
+    #[error("{0} is not a loopback address; the store of a drill listens there only in a container of its own")]
     NotLoopback(SocketAddr),
     /// It cannot listen.
     #[error("cannot listen on {address}: {source}")]
@@ -187,7 +190,7 @@ pub fn s3_main(args: Vec<String>) -> ExitCode {
 /// # Errors
 /// It cannot listen, its directory cannot be used, or the ready file cannot be written.
 pub async fn serve(config: S3Config) -> Result<(), S3Error> {
-    if !config.listen.ip().is_loopback() {
+    if !config.beyond_loopback && !config.listen.ip().is_loopback() {
         return Err(S3Error::NotLoopback(config.listen));
     }
     let file = |path: &Path| {
@@ -364,6 +367,7 @@ mod tests {
             access_key: "A".into(),
             secret_key: "hunter2".into(),
             tls: None,
+            beyond_loopback: false,
         };
         assert!(!format!("{config:?}").contains("hunter2"));
         assert!(matches!(serve(config).await, Err(S3Error::NotLoopback(_))));

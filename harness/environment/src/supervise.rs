@@ -156,6 +156,7 @@ impl Supervise {
                 "{} is not a directory that a run may own",
                 path.display()
             ))),
+            Order::Contain(contained) => self.journal.write(Entry::Contained(contained)).map(|()| Answer::Done),
             Order::Guard(run) => guard(&run).map(|held| {
                 self.guarded = Some(held);
                 Answer::Done
@@ -260,6 +261,8 @@ impl Supervise {
     fn finish(self) -> bool {
         let us = getpid().as_raw_pid();
         let mut remains = self.journal.remains().clone();
+        // Before their files are taken from under them.
+        let contained = sweep::remove_contained(&remains);
         let left = sweep::end_processes(
             &mut remains,
             || process::descendants(us),
@@ -272,7 +275,8 @@ impl Supervise {
         sweep::remove_shared_memory(&remains);
         // Before the last that is waited for is gone: who waited may remove the evidence next.
         drop(self.guarded);
-        sweep::remove_directories(&remains, &self.runtime.path)
+        // What is still there is found again by what the journal says.
+        contained && sweep::remove_directories(&remains, &self.runtime.path)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The harness's end of the pipe to `firedrill supervise`.
 
+#[cfg(feature = "containers")]
+use crate::containers::Contained;
 use crate::error::{EnvironmentError, Result};
 use crate::process::Identity;
 use crate::supervise::wire::{Answer, Message, Order, Request, Spawn};
@@ -43,6 +45,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// A process that another than the supervisor started and tells the end of.
+    #[cfg(feature = "containers")]
+    pub(crate) fn told_by(identity: Identity, exit: watch::Receiver<Option<Exit>>) -> Self {
+        Self { identity, exit }
+    }
+
     /// How it ended, if it has.
     pub(crate) fn exited(&self) -> Option<Exit> {
         *self.exit.borrow()
@@ -130,6 +138,12 @@ impl Supervisor {
 
     pub(crate) async fn register(&self, directory: &Path) -> Result<()> {
         self.order(Order::Register(directory.to_path_buf())).await.map(|_| ())
+    }
+
+    /// Has all containers, networks and volumes of this run removed at its end, whatever happens. Before any is made.
+    #[cfg(feature = "containers")]
+    pub(crate) async fn contain(&self, contained: Contained) -> Result<()> {
+        self.order(Order::Contain(contained)).await.map(|_| ())
     }
 
     /// Has the supervisor hold the lock on the directory of the run's evidence, also once the harness is gone.

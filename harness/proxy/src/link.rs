@@ -5,7 +5,7 @@ use crate::cut::Cut;
 use crate::traffic::{Places, Tally, Traffic};
 use crate::upstream::Upstream;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
@@ -64,10 +64,18 @@ impl Link {
     /// # Errors
     /// No port could be bound.
     pub fn open(upstream: Upstream) -> io::Result<Self> {
+        Self::open_at(Ipv4Addr::LOCALHOST.into(), upstream)
+    }
+
+    /// The same on another address of this machine, such as the one by which containers reach it.
+    ///
+    /// # Errors
+    /// No port could be bound: the address is none of this machine's, for one.
+    pub fn open_at(host: IpAddr, upstream: Upstream) -> io::Result<Self> {
         // The first socket never listens: it keeps the port ours while the link refuses. Both carry SO_REUSEPORT, and
         // neither SO_REUSEADDR, which would let a stranger be given the port while nobody listens on it.
         let reserve = socket()?;
-        reserve.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        reserve.bind(SocketAddr::from((host, 0)))?;
         let address = reserve.local_addr()?;
         let listener = listen(address)?;
         let wish = Wish {

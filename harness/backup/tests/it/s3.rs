@@ -44,6 +44,7 @@ impl S3 {
             access_key: "drill".into(),
             secret_key: "secret-of-the-drill".into(),
             region: "us-east-1".into(),
+            plain_http: false,
         }
     }
 
@@ -56,6 +57,7 @@ impl S3 {
             access_key: place.access_key,
             secret_key: place.secret_key,
             region: place.region,
+            plain_http: place.plain_http,
             key: "5e".repeat(32),
         }
     }

@@ -25,6 +25,18 @@ pub struct PostgresArguments {
     pub offline: bool,
 }
 
+/// What services that are containers are made of.
+#[derive(Args, Clone, Debug)]
+pub struct ContainerArguments {
+    /// Image of Postgres for `--environment containers`; `{major}` stands for the major version.
+    #[arg(long, value_name = "IMAGE", env = "FIREDRILL_POSTGRES_IMAGE")]
+    pub postgres_image: Option<String>,
+
+    /// Image of the application and the store for `--environment containers`.
+    #[arg(long, value_name = "IMAGE", env = "FIREDRILL_APP_IMAGE")]
+    pub app_image: Option<String>,
+}
+
 /// How a drill is conducted, once or several times.
 #[derive(Args, Clone, Debug)]
 pub struct Conduct {
@@ -35,6 +47,10 @@ pub struct Conduct {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub postgres: PostgresArguments,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub containers: ContainerArguments,
 
     /// End in order after that phase; the verdict is inconclusive.
     #[arg(long, value_name = "PHASE", value_parser = PossibleValuesParser::new(PHASES).map(phase))]
@@ -102,7 +118,7 @@ pub struct Run {
     /// A shipped scenario (`firedrill scenario list`) or a file; `:TWIN` picks one of its twins.
     pub scenario: String,
 
-    /// What the drill runs on: `local` starts processes on this machine.
+    /// What the drill runs on: `local` starts processes on this machine, `containers` containers of an engine on it.
     #[arg(
         long,
         default_value = "local",

@@ -235,6 +235,7 @@ fn examine(prove: &Prove, json: bool, cli: &Cli) -> Result<u8, Failure> {
                     tools: Vec::new(),
                     environment: "local".to_owned(),
                     build: build.clone(),
+                    containers: None,
                     offline: wanted.offline,
                     output: scratch.folder.clone(),
                     keep: false,

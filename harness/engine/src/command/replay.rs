@@ -6,12 +6,12 @@ use firedrill_core::resolve::{TWIN, resolve_altered};
 
 use super::Failure;
 use super::named_run;
-use super::run::{conduct, conductable};
+use super::run::{conduct, conductable, images};
 use crate::cli::{Cli, Replay};
 use crate::drill::Recalled;
 use crate::library;
 use crate::matrix;
-use crate::rehearsal::{Rehearsal, find_postgres};
+use crate::rehearsal::{Rehearsal, find_ground};
 use crate::run_directory::DirectoryFiles;
 use crate::view::say;
 
@@ -45,8 +45,9 @@ pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
         );
     }
     let tools = library::kept(&directory)?;
-    matrix::can_run(&scenario_value, matrix::named(&inputs.environment)?)?;
-    let build = find_postgres(&wanted, cli)?;
+    let environment = matrix::named(&inputs.environment)?;
+    matrix::can_run(&scenario_value, environment)?;
+    let (build, containers) = find_ground(environment, &wanted, &images(&replay.conduct.containers), cli)?;
     let recorded = inputs.versions.get("postgres").cloned().unwrap_or_default();
     if !recorded.starts_with(&build.version.to_string()) {
         say(&format!(
@@ -64,6 +65,7 @@ pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
         tools,
         environment: inputs.environment,
         build,
+        containers,
         offline: wanted.offline,
         output: replay.conduct.output.clone(),
         keep: replay.conduct.keep,

@@ -7,18 +7,19 @@ use std::path::PathBuf;
 use firedrill_core::resolve::{AlteredError, TWIN, resolve_altered};
 use firedrill_core::scenario::Expectation;
 use firedrill_core::verdict::Verdict;
+use firedrill_environment::containers::ImageNames;
 use firedrill_environment::{PostgresChoice, Source};
 use firedrill_reports::{Repeat, Repeated};
 
 use super::Failure;
 use super::output::write_out;
 use super::report::print;
-use crate::cli::{Cli, Conduct, Format, PostgresArguments, Run};
+use crate::cli::{Cli, Conduct, ContainerArguments, Format, PostgresArguments, Run};
 use crate::drill::Stops;
 use crate::library::{self, Loaded};
 use crate::matrix;
 use crate::pipeline;
-use crate::rehearsal::{Rehearsal, find_postgres, random_u64};
+use crate::rehearsal::{Rehearsal, find_ground, random_u64};
 use crate::view::{Telling, say};
 
 /// Runs the command; its exit code is the verdict's.
@@ -48,7 +49,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
     )
     .map_err(|error| unplayable(&loaded, error))?;
     matrix::can_run(&scenario, environment)?;
-    let build = find_postgres(&wanted, cli)?;
+    let (build, containers) = find_ground(environment, &wanted, &images(&run.conduct.containers), cli)?;
     let rehearsal = Rehearsal {
         plan: loaded.plan.value.clone(),
         plan_text: loaded.plan.source.text.to_string(),
@@ -59,6 +60,7 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
         tools: loaded.tools.clone(),
         environment: run.environment.clone(),
         build,
+        containers,
         offline: wanted.offline,
         output: run.conduct.output.clone(),
         keep: run.conduct.keep,
@@ -215,6 +217,15 @@ fn is_expected(verdict: &Verdict, expectation: &Expectation) -> bool {
         ));
     }
     wrong.is_empty()
+}
+
+/// Which images containers are made of.
+pub(super) fn images(arguments: &ContainerArguments) -> ImageNames {
+    let usual = ImageNames::default();
+    ImageNames {
+        postgres: arguments.postgres_image.clone().unwrap_or(usual.postgres),
+        app: arguments.app_image.clone().unwrap_or(usual.app),
+    }
 }
 
 /// Which Postgres is wanted.

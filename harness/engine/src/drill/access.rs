@@ -57,8 +57,10 @@ impl Drill {
 
     /// A client program of the Postgres in use, where the machine has it.
     pub(super) fn client_program(&self, name: &str) -> Option<PathBuf> {
-        let path = self.stage.as_ref()?.local.build().directory.join(name);
-        path.is_file().then_some(path)
+        let local = &self.stage.as_ref()?.local;
+        // What is in an image this machine cannot run.
+        let path = Some(local.build().directory.join(name)).filter(|_| !local.is_contained());
+        path.filter(|path| path.is_file())
     }
 }
 

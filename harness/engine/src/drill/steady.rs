@@ -242,7 +242,7 @@ impl Drill {
     async fn break_archive(&self) -> Result<(), DrillError> {
         let host = self.stage()?.database(&self.database)?;
         host.write_settings(&[("archive_command", "/bin/true")])?;
-        host.reload()?;
+        host.reload().await?;
         Ok(())
     }
 }

@@ -38,6 +38,7 @@ impl Bench {
             access_key: store.access_key().into(),
             secret_key: store.secret_key().reveal().into(),
             region: store.region().into(),
+            plain_http: false,
             key: KEY.into(),
         };
         let source = local.postgres("source", PostgresOptions::default()).expect("a host");

@@ -5,6 +5,7 @@ mod backup;
 mod buckets;
 mod circumstances;
 mod command;
+mod containers;
 mod drills;
 mod environment;
 mod faults;

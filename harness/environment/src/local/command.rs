@@ -6,6 +6,7 @@ use crate::capability::{Invocation, Outcome};
 use crate::error::Result;
 use crate::process::{self, Identity};
 use rustix::process::Signal;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
@@ -13,15 +14,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of each stream is kept.
-const OUTPUT_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const OUTPUT_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Runs a command as the service's user, in its directory, with a deadline.
 pub(crate) async fn run(service: &Service, invocation: Invocation, deadline: Duration) -> Result<Outcome> {
+    if let Some(dwelling) = &service.dwelling {
+        let env = own_environment(service, invocation.env)?;
+        let spawn = service.invocation(invocation.program, invocation.args, &env, Path::new(""), Path::new(""));
+        return dwelling.run(spawn, deadline).await;
+    }
     let id = crate::secret::random_hex(6)?;
     let outputs = [1, 2].map(|stream| service.site.runtime.path.join("exec").join(format!("{id}.{stream}")));
-    let temporary = service.make_temporary()?;
-    let mut env = vec![("TMPDIR".to_owned(), temporary.display().to_string())];
-    env.extend(invocation.env);
+    let env = own_environment(service, invocation.env)?;
     let spawn = service.invocation(invocation.program, invocation.args, &env, &outputs[0], &outputs[1]);
     let outcome = async {
         let running = service.site.supervisor.spawn(spawn).await?;
@@ -47,6 +51,14 @@ pub(crate) async fn run(service: &Service, invocation: Invocation, deadline: Dur
         let _ = fs::remove_file(output);
     }
     outcome
+}
+
+/// What a command is told besides what every process of the service is.
+fn own_environment(service: &Service, more: BTreeMap<String, String>) -> Result<Vec<(String, String)>> {
+    let temporary = service.make_temporary()?;
+    let mut env = vec![("TMPDIR".to_owned(), temporary.display().to_string())];
+    env.extend(more);
+    Ok(env)
 }
 
 /// Ends the command when dropped before its end.

@@ -1,7 +1,7 @@
 //! Services that are firedrill itself, started again: the S3 store and the application. Both take `--config FILE`,
 //! listen where `listen` says, and write their address to `ready_file` once they do.
 
-use super::service::Service;
+use super::service::{Kind, Service};
 use super::{Site, command, files, loss, loss::Removal};
 use crate::capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, State};
 use crate::error::{EnvironmentError, Result};
@@ -46,7 +46,7 @@ impl Program {
                 "the configuration of {name}: expected a JSON object"
             )));
         }
-        let service = Service::new(site, name)?;
+        let service = Service::new(site, name, Kind::Program)?;
         service.make_data()?;
         Ok(Self {
             service,
@@ -64,7 +64,7 @@ impl Program {
 
     async fn start(&self) -> Result<()> {
         let _turn = self.service.turn.lock().await;
-        if self.service.state() == State::Running {
+        if self.service.state().await? == State::Running {
             return Ok(());
         }
         self.service.kill_all().await?;
@@ -72,7 +72,7 @@ impl Program {
         let mut last = None;
         // The port of a former life first: clients know it. If a stranger has it by now, another one.
         for listen in [self.address(), None] {
-            let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+            let listen = listen.unwrap_or_else(|| SocketAddr::from((self.service.address(), 0)));
             match self.start_at(listen).await {
                 Ok(address) => {
                     *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
@@ -99,6 +99,10 @@ impl Program {
         let mut config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
         config["listen"] = listen.to_string().into();
         config["ready_file"] = ready.display().to_string().into();
+        if self.service.is_contained() {
+            // Its network is the run's own.
+            config["beyond_loopback"] = true.into();
+        }
         let config = self.service.place("config.json", config.to_string().as_bytes())?;
         let args = vec![self.subcommand.into(), "--config".into(), config.display().to_string()];
         let running = self.service.spawn(self.service.site.binary.clone(), args).await?;
@@ -181,7 +185,7 @@ macro_rules! capabilities_of_a_program {
                 self.program.service.resume().await
             }
             async fn state(&self) -> Result<State> {
-                Ok(self.program.service.state())
+                self.program.service.state().await
             }
         }
 
@@ -298,7 +302,7 @@ impl Store {
         let secret_key = Secret::random()?;
         let program = Program::new(site, name, "s3", "s3", serde_json::json!({}))?;
         let files = if tls {
-            let (certificate, key) = crate::s3::make_certificate()
+            let (certificate, key) = crate::s3::make_certificate(&site.addresses_of(program.service.address()))
                 .map_err(|error| EnvironmentError::Invalid(format!("no certificate for {name}: {error}")))?;
             Some(TlsFiles {
                 certificate: program.service.place("certificate.pem", certificate.as_bytes())?,

@@ -4,7 +4,7 @@
 mod offered;
 mod start;
 
-use super::service::Service;
+use super::service::{Kind, Service};
 use super::{Site, command};
 use crate::capability::{Invocation, State};
 use crate::error::{EnvironmentError, Result};
@@ -15,7 +15,6 @@ use firedrill_proxy::Upstream;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,8 +57,9 @@ pub struct Postgres {
 
 impl Postgres {
     pub(crate) fn new(site: &Arc<Site>, name: &str, options: PostgresOptions) -> Result<Self> {
-        let service = Service::new(site, name)?;
-        service.place("pg_hba.conf", settings::HOST_BASED_ACCESS.as_bytes())?;
+        let service = Service::new(site, name, Kind::Postgres)?;
+        let access = settings::host_based_access(site.network().as_deref());
+        service.place("pg_hba.conf", access.as_bytes())?;
         let postgres = Self {
             service,
             settings: Mutex::new(BTreeMap::new()),
@@ -170,13 +170,14 @@ impl Postgres {
     ///
     /// # Errors
     /// It is down.
-    pub fn reload(&self) -> Result<()> {
-        let down = || EnvironmentError::Invalid(format!("{} is down: nothing to reload", self.service.name));
-        let identity = self.service.main_identity().ok_or_else(down)?;
-        identity
-            .signal(Signal::HUP)
-            .map(|_| ())
-            .map_err(EnvironmentError::io("cannot signal the postmaster"))
+    pub async fn reload(&self) -> Result<()> {
+        if self.service.signal_main(Signal::HUP).await? {
+            return Ok(());
+        }
+        Err(EnvironmentError::Invalid(format!(
+            "{} is down: nothing to reload",
+            self.service.name
+        )))
     }
 
     /// Takes over a data directory that a restore has filled: moves it into place if it lies elsewhere (on the same
@@ -186,7 +187,7 @@ impl Postgres {
     /// The server is not down, the directory is not a cluster's, or another cluster is in place.
     pub async fn adopt_data_directory(&self, from: &Path) -> Result<()> {
         let _turn = self.service.turn.lock().await;
-        if self.service.state() != State::Down {
+        if self.service.state().await? != State::Down {
             return Err(EnvironmentError::Invalid(format!(
                 "{} must be down to be given data",
                 self.service.name
@@ -283,7 +284,7 @@ impl Postgres {
 
     fn connection_at(&self, port: u16) -> Connection {
         Connection {
-            host: Ipv4Addr::LOCALHOST.to_string(),
+            host: self.service.address().to_string(),
             port,
             user: USER.into(),
             password: self.service.site.password.clone(),

@@ -5,6 +5,7 @@
 
 use super::Site;
 use crate::capability::State;
+use crate::containers::Dwelling;
 use crate::error::{EnvironmentError, Result};
 use crate::process::{self, Identity, Status};
 use crate::supervise::wire::Spawn;
@@ -14,6 +15,7 @@ use rustix::process::Signal;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,21 +28,38 @@ const LOOK_EVERY: Duration = Duration::from_millis(3);
 /// How much of a log goes into an error.
 const TAIL_BYTES: u64 = 4096;
 
+/// What a service is made of; in containers each kind has an image of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A Postgres server.
+    Postgres,
+    /// This program, started again.
+    Program,
+}
+
 pub(crate) struct Service {
     pub(crate) site: Arc<Site>,
     pub(crate) name: String,
     pub(crate) directory: PathBuf,
+    /// The container it lives in; none where it lives as processes of this machine.
+    pub(crate) dwelling: Option<Arc<dyn Dwelling>>,
     main: Mutex<Option<Running>>,
     /// One change of life at a time.
     pub(crate) turn: tokio::sync::Mutex<()>,
 }
 
 impl Service {
-    pub(crate) fn new(site: &Arc<Site>, name: &str) -> Result<Self> {
+    pub(crate) fn new(site: &Arc<Site>, name: &str, kind: Kind) -> Result<Self> {
+        let directory = site.service_directory(name)?;
+        let dwelling = match &site.quarters {
+            Some(quarters) => Some(quarters.dwelling(name, kind, &site.logs.join(format!("{name}.log")))?),
+            None => None,
+        };
         Ok(Self {
             site: Arc::clone(site),
             name: name.into(),
-            directory: site.service_directory(name)?,
+            directory,
+            dwelling,
             main: Mutex::new(None),
             turn: tokio::sync::Mutex::new(()),
         })
@@ -56,11 +75,11 @@ impl Service {
 
     /// Starts the main process.
     pub(crate) async fn spawn(&self, program: PathBuf, args: Vec<String>) -> Result<Running> {
-        let running = self
-            .site
-            .supervisor
-            .spawn(self.invocation(program, args, &[], &self.log(), &self.log()))
-            .await?;
+        let spawn = self.invocation(program, args, &[], &self.log(), &self.log());
+        let running = match &self.dwelling {
+            Some(dwelling) => dwelling.spawn(spawn).await?,
+            None => self.site.supervisor.spawn(spawn).await?,
+        };
         *self.main.lock().unwrap_or_else(PoisonError::into_inner) = Some(running.clone());
         Ok(running)
     }
@@ -74,7 +93,13 @@ impl Service {
         stderr: &Path,
     ) -> Spawn {
         // Nothing of the harness's own environment goes to a service: it may hold the secrets of a pipeline.
-        let mut all: Vec<(String, String)> = ["PATH", "LD_LIBRARY_PATH"]
+        // An image knows its own paths.
+        let machine: &[&str] = if self.is_contained() {
+            &[]
+        } else {
+            &["PATH", "LD_LIBRARY_PATH"]
+        };
+        let mut all: Vec<(String, String)> = machine
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
             .collect();
@@ -103,11 +128,38 @@ impl Service {
         self.main().map(|status| status.identity)
     }
 
-    pub(crate) fn state(&self) -> State {
-        match self.main() {
+    /// Whether it lives in a container.
+    pub(crate) fn is_contained(&self) -> bool {
+        self.dwelling.is_some()
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> IpAddr {
+        match &self.dwelling {
+            Some(dwelling) => dwelling.address(),
+            None => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    pub(crate) async fn state(&self) -> Result<State> {
+        if let Some(dwelling) = &self.dwelling {
+            return dwelling.state().await;
+        }
+        Ok(match self.main() {
             None => State::Down,
             Some(status) if status.is_stopped() => State::Paused,
             Some(_) => State::Running,
+        })
+    }
+
+    /// Sends a signal to the main process; false where there is none.
+    pub(crate) async fn signal_main(&self, signal: Signal) -> Result<bool> {
+        if let Some(dwelling) = &self.dwelling {
+            return dwelling.signal(signal).await;
+        }
+        match self.main_identity() {
+            Some(identity) => self.send(identity, signal).map(|()| true),
+            None => Ok(false),
         }
     }
 
@@ -152,6 +204,9 @@ impl Service {
 
     /// SIGKILL of the main process; returns when it is gone.
     pub(crate) async fn kill_main(&self) -> Result<()> {
+        if let Some(dwelling) = &self.dwelling {
+            return dwelling.kill().await;
+        }
         let _ = self.site.supervisor.observe().await;
         if let Some(identity) = self.main_identity() {
             self.send(identity, Signal::KILL)?;
@@ -163,6 +218,9 @@ impl Service {
 
     /// SIGKILL of every process, until there is none.
     pub(crate) async fn kill_all(&self) -> Result<()> {
+        if let Some(dwelling) = &self.dwelling {
+            return dwelling.kill().await;
+        }
         let members = self.members();
         if !members.is_empty() {
             // Stopped first, so that none makes shared memory between the look and its end.
@@ -183,7 +241,16 @@ impl Service {
 
     /// Asks the main process to end by `signal`, kills what has not ended after `patience`.
     pub(crate) async fn stop(&self, signal: Signal, patience: Duration) -> Result<()> {
-        if let (State::Running, Some(identity)) = (self.state(), self.main_identity()) {
+        if let Some(dwelling) = &self.dwelling {
+            if dwelling.state().await? == State::Running && dwelling.signal(signal).await? {
+                let deadline = Instant::now() + patience;
+                while dwelling.state().await? != State::Down && Instant::now() < deadline {
+                    sleep(LOOK_EVERY * 10).await;
+                }
+            }
+            return dwelling.kill().await;
+        }
+        if let (State::Running, Some(identity)) = (self.state().await?, self.main_identity()) {
             self.send(identity, signal)?;
             let deadline = Instant::now() + patience;
             while identity.is_alive() && Instant::now() < deadline {
@@ -195,11 +262,14 @@ impl Service {
 
     pub(crate) async fn pause(&self) -> Result<()> {
         let _ = self.site.supervisor.observe().await;
-        if self.state() == State::Down {
+        if self.state().await? == State::Down {
             return Err(EnvironmentError::Invalid(format!(
                 "{} is down: there is nothing to pause",
                 self.name
             )));
+        }
+        if let Some(dwelling) = &self.dwelling {
+            return dwelling.pause().await;
         }
         // The main process goes first, so that it makes no more children; then again until nothing new appears.
         self.until("the stop of every process", || {
@@ -213,6 +283,9 @@ impl Service {
     }
 
     pub(crate) async fn resume(&self) -> Result<()> {
+        if let Some(dwelling) = &self.dwelling {
+            return dwelling.resume().await;
+        }
         self.until("every process to go on", || {
             let stopped: Vec<Status> = self
                 .members()

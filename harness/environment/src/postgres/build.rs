@@ -15,6 +15,8 @@ pub enum Origin {
     System,
     /// The user named its directory.
     Given,
+    /// It is in a container image.
+    Image,
     /// It was fetched.
     Fetched {
         /// `theseus` or `zonky`.

@@ -7,12 +7,22 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// Who may log in: everyone with a password, nobody without.
-pub(crate) const HOST_BASED_ACCESS: &str = "\
+const HOST_BASED_ACCESS: &str = "\
 local all         all              scram-sha-256
 local replication all              scram-sha-256
 host  all         all 127.0.0.1/32 scram-sha-256
 host  replication all 127.0.0.1/32 scram-sha-256
 ";
+
+/// The same where the host has a network of its own, given as `172.18.0.0/16`.
+pub(crate) fn host_based_access(network: Option<&str>) -> String {
+    let mut text = HOST_BASED_ACCESS.to_owned();
+    if let Some(network) = network {
+        let _ = writeln!(text, "host  all         all {network} scram-sha-256");
+        let _ = writeln!(text, "host  replication all {network} scram-sha-256");
+    }
+    text
+}
 
 /// Refuses what cannot be the name of a setting, and those that say where a server lives.
 pub(crate) fn check(name: &str) -> Result<()> {
@@ -76,6 +86,8 @@ mod tests {
 
     #[test]
     fn nobody_is_trusted() {
-        assert!(HOST_BASED_ACCESS.lines().all(|line| line.ends_with("scram-sha-256")));
+        let text = host_based_access(Some("172.18.0.0/16"));
+        assert_eq!(text.lines().count(), 6);
+        assert!(text.lines().all(|line| line.ends_with("scram-sha-256")));
     }
 }

@@ -1,7 +1,9 @@
 //! TLS of the store, for clients that speak nothing else: a certificate made for the run, on the port that also takes
 //! plain HTTP. The first byte of a connection tells which of the two it is.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,9 +32,12 @@ pub struct TlsFiles {
     pub key: PathBuf,
 }
 
-/// A certificate for loopback and its key, in PEM.
-pub(crate) fn make() -> Result<(String, String), String> {
-    let made = rcgen::generate_simple_self_signed(NAMES.map(str::to_owned)).map_err(|error| error.to_string())?;
+/// A certificate for loopback and these addresses, and its key, in PEM.
+pub(crate) fn make(more: &[IpAddr]) -> Result<(String, String), String> {
+    let more = more.iter().map(ToString::to_string);
+    let names: BTreeSet<String> = NAMES.map(str::to_owned).into_iter().chain(more).collect();
+    let made =
+        rcgen::generate_simple_self_signed(names.into_iter().collect::<Vec<_>>()).map_err(|error| error.to_string())?;
     Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }
 

@@ -4,6 +4,7 @@
 //! What a process has in shared memory can only be asked while it lives, and it may be making more at this moment: so
 //! all are stopped first, then asked, then killed.
 
+use crate::containers;
 use crate::journal::{Entry, Remains};
 use crate::process::{Identity, Status};
 use crate::runtime::{JOURNAL, LEASE};
@@ -131,6 +132,21 @@ pub(crate) fn remove_shared_memory(remains: &Remains) {
     for file in &remains.shared {
         file.remove();
     }
+}
+
+/// Removes the containers, networks and volumes of the run from the engines that the journal names.
+pub(crate) fn remove_contained(remains: &Remains) -> bool {
+    let mut removed = true;
+    for contained in &remains.contained {
+        if let Err(error) = containers::remove(contained) {
+            complain(format_args!(
+                "cannot remove the containers of {}: {error}",
+                contained.run
+            ));
+            removed = false;
+        }
+    }
+    removed
 }
 
 /// Removes the directories that the journal names, then the runtime directory, journal and lease last.

@@ -1,5 +1,6 @@
 //! What harness and supervisor say to each other: one JSON document a line.
 
+use crate::containers::Contained;
 use crate::process::Identity;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -22,6 +23,8 @@ pub(crate) enum Order {
     End(Identity),
     /// Remove this directory, outside the runtime directory, at the end.
     Register(PathBuf),
+    /// Remove the containers of this run at the end, with all that belongs to them.
+    Contain(Contained),
     /// Let nobody remove this directory of evidence while the run lives.
     Guard(PathBuf),
     /// Keep everything when the harness ends, until released.

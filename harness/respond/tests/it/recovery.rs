@@ -41,6 +41,7 @@ async fn application(home: &Home, database: &Database) -> std::net::SocketAddr {
         database_timeout_ms: 1000,
         pool_size: 4,
         held_tiers: Vec::new(),
+        beyond_loopback: false,
     };
     tokio::spawn(async move { firedrill_app::serve(config).await.unwrap() });
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -42,6 +42,7 @@ impl S3 {
             access_key: "team".into(),
             secret_key: "secret-of-the-team".into(),
             region: "us-east-1".into(),
+            plain_http: false,
             key: "5e".repeat(32),
         }
     }

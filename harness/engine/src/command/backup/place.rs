@@ -62,6 +62,7 @@ impl RepositoryArguments {
                 access_key: secret(ACCESS_KEY)?,
                 secret_key: secret(SECRET_KEY)?,
                 region: "us-east-1".into(),
+                plain_http: false,
                 key: match &self.key_file {
                     Some(file) => key_of(file)?,
                     None => secret(MASTER_KEY)?,

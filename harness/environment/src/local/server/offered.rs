@@ -6,7 +6,7 @@ use crate::capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle,
 use crate::error::{EnvironmentError, Result};
 use async_trait::async_trait;
 use rustix::process::Signal;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(30);
 impl Lifecycle for Postgres {
     async fn start(&self) -> Result<()> {
         let _turn = self.service.turn.lock().await;
-        match self.service.state() {
+        match self.service.state().await? {
             State::Running => return Ok(()),
             State::Paused => {
                 return Err(EnvironmentError::Invalid(format!(
@@ -48,7 +48,7 @@ impl Lifecycle for Postgres {
     async fn kill_all(&self) -> Result<()> {
         let _turn = self.service.turn.lock().await;
         // Stopped first: what is about to be killed must not finish something meanwhile, as an archiver would.
-        if self.service.state() == State::Running {
+        if self.service.state().await? == State::Running {
             self.service.pause().await?;
         }
         self.service.kill_all().await?;
@@ -65,7 +65,7 @@ impl Lifecycle for Postgres {
     }
 
     async fn state(&self) -> Result<State> {
-        Ok(self.service.state())
+        self.service.state().await
     }
 }
 
@@ -84,7 +84,7 @@ impl Files for Postgres {
     }
 
     async fn lose(&self) -> Result<Removal> {
-        if self.service.state() != State::Down {
+        if self.service.state().await? != State::Down {
             return Err(EnvironmentError::Invalid(format!(
                 "{} must be down to lose its disk: what runs would write on",
                 self.service.name
@@ -130,7 +130,7 @@ impl Endpoints for Postgres {
         let port = self.port().filter(|_| name == "postgres")?;
         Some(Endpoint {
             name: name.into(),
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            address: SocketAddr::from((self.service.address(), port)),
         })
     }
 }

@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep};
 
 /// How often another port is tried when someone was faster.
 const PORT_TRIES: u32 = 5;
+/// Where the server of a container listens.
+const PORT: u16 = 5432;
 
 impl Postgres {
     /// Waits until the server has left recovery, then issues the CHECKPOINT without which `archive_timeout` is not
@@ -27,7 +29,7 @@ impl Postgres {
             deadline,
         };
         loop {
-            if self.service.state() == State::Down {
+            if self.service.state().await? == State::Down {
                 return Err(self.service.failed("it ended during recovery"));
             }
             let connection = self.connection().ok_or_else(what)?;
@@ -76,6 +78,8 @@ impl Postgres {
         for _ in 0..PORT_TRIES {
             let port = match tried.take() {
                 Some(port) => port,
+                // A container has all ports to itself.
+                None if self.service.is_contained() => PORT,
                 None => free_port()?,
             };
             let log_start = self.service.log().metadata().map_or(0, |metadata| metadata.len());
@@ -103,11 +107,11 @@ impl Postgres {
         let mut args = vec!["-D".to_owned(), self.service.data().display().to_string()];
         args.extend(place("config_file", directory.join("host.conf").display().to_string()));
         args.extend(place("hba_file", directory.join("pg_hba.conf").display().to_string()));
-        args.extend(place("listen_addresses", Ipv4Addr::LOCALHOST.to_string()));
+        args.extend(place("listen_addresses", self.service.address().to_string()));
         args.extend(place("port", port.to_string()));
         args.extend(place("unix_socket_directories", listed(directory)));
         args.extend(place("logging_collector", "off".into()));
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = SocketAddr::from((self.service.address(), port));
         let running = self
             .service
             .spawn(self.service.site.build.directory.join("postgres"), args)
