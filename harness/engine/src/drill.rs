@@ -257,7 +257,7 @@ impl Drill {
         let local = Local::open(options).await?;
         self.watch_ground(&local);
         local.belongs_to(&self.script.directory).await?;
-        self.stage = Some(Stage::set(local, &self.script.scenario)?);
+        self.stage = Some(Stage::set(local, &self.script.scenario).await?);
         self.prepare().await
     }
 

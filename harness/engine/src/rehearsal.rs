@@ -176,7 +176,22 @@ impl Rehearsal {
                 bad.what
             )));
         }
-        let missing = library::missing_programs(&self.scenario);
+        if let Some(containers) = self
+            .containers
+            .as_ref()
+            .filter(|containers| !containers.lacking.is_empty())
+        {
+            return Err(Failure::Skipped(miette::miette!(
+                help = "name an image that has them with --postgres-image, or run a scenario that needs none",
+                "skipped: the scenario needs programs that the image {} lacks: {}",
+                containers.postgres.name,
+                containers.lacking.join(", ")
+            )));
+        }
+        let missing = match self.containers {
+            Some(_) => Vec::new(),
+            None => library::missing_programs(&self.scenario),
+        };
         if !missing.is_empty() {
             return Err(Failure::Skipped(miette::miette!(
                 help = "install them (`./ci/setup` does, on Debian), or run a scenario that needs none",
@@ -206,9 +221,17 @@ pub fn find_ground(
     environment: &Offer,
     wanted: &PostgresChoice,
     images: &ImageNames,
+    needs: &[String],
     cli: &Cli,
 ) -> Result<(Build, Option<Containers>), Failure> {
     if environment.name != matrix::CONTAINERS {
+        if images.toxiproxy.is_some() {
+            return Err(Failure::Input(miette::miette!(
+                help = "add `--environment containers`, or leave --links out",
+                "--links toxiproxy carries links between containers, and the environment is `{}`",
+                environment.name
+            )));
+        }
         return find_postgres(wanted, cli).map(|build| (build, None));
     }
     if !matches!(wanted.source, Source::Auto) {
@@ -218,7 +241,7 @@ pub fn find_ground(
         )));
     }
     let containers = found(cli, async |progress| {
-        containers::choose(images, wanted, Some(progress)).await
+        containers::choose(images, needs, wanted, Some(progress)).await
     })?;
     Ok((containers.build.clone(), Some(containers)))
 }
@@ -252,7 +275,12 @@ fn no_postgres(error: EnvironmentError) -> Failure {
 /// What of an engine goes into the evidence.
 fn images(containers: &Containers) -> Vec<(String, String)> {
     let image = |image: &Image| format!("{}, {}", image.name, image.id);
+    let links = match &containers.toxiproxy {
+        Some(toxiproxy) => format!("Toxiproxy, {}", image(toxiproxy)),
+        None => "firedrill's own".to_owned(),
+    };
     vec![
+        ("links".to_owned(), links),
         ("container engine".to_owned(), containers.engine.clone()),
         ("image of postgres".to_owned(), image(&containers.postgres)),
         ("image of the application".to_owned(), image(&containers.app)),

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use firedrill_backup::{BucketConfig, RepositoryConfig};
 use firedrill_core::scenario::{Route, Scenario, Service};
-use firedrill_environment::{Application, Connection, EnvironmentError, Local, Postgres, PostgresOptions, Store};
+use firedrill_environment::{Application, Connection, EnvironmentError, Local, Postgres, PostgresOptions, Store, Wire};
 use firedrill_load::StoreConfig;
-use firedrill_proxy::{Link, Upstream};
+use firedrill_proxy::Upstream;
 
 /// Clients of the application, as one end of a link.
 pub const CLIENTS: &str = "clients";
@@ -30,16 +30,6 @@ pub enum StageError {
     /// The environment could not do it.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// A link could not be opened.
-    #[error("the link from {from} to {to} cannot be opened: {error}")]
-    Link {
-        /// One end.
-        from: String,
-        /// The other.
-        to: String,
-        /// What the system said.
-        error: io::Error,
-    },
     /// The scenario names what it does not define.
     #[error("the scenario has no {what} named `{name}`")]
     Unknown {
@@ -65,7 +55,7 @@ pub struct Stage {
     pub applications: BTreeMap<String, Arc<Application>>,
     /// Token of the application's admin interface.
     pub admin_token: String,
-    links: BTreeMap<(String, String, bool), Arc<Link>>,
+    links: BTreeMap<(String, String, bool), Arc<dyn Wire>>,
     backup_key: String,
 }
 
@@ -74,7 +64,7 @@ impl Stage {
     ///
     /// # Errors
     /// When the environment refuses, or no port is free.
-    pub fn set(local: Local, scenario: &Scenario) -> Result<Stage, StageError> {
+    pub async fn set(local: Local, scenario: &Scenario) -> Result<Stage, StageError> {
         let mut stage = Stage {
             local,
             postgres: BTreeMap::new(),
@@ -110,54 +100,56 @@ impl Stage {
                 }
             }
         }
-        stage.open_links()?;
+        stage.open_links().await?;
         Ok(stage)
     }
 
-    fn open_links(&mut self) -> Result<(), StageError> {
+    async fn open_links(&mut self) -> Result<(), StageError> {
         let databases: Vec<_> = self
             .postgres
             .iter()
-            .map(|(name, host)| (name.clone(), host.upstream()))
+            .map(|(name, host)| (name.clone(), (host.upstream(), host.fixed_address())))
             .collect();
         let stores: Vec<_> = self
             .stores
             .iter()
-            .map(|(name, host)| (name.clone(), host.upstream()))
+            .map(|(name, host)| (name.clone(), (host.upstream(), host.fixed_address())))
             .collect();
         let applications: Vec<_> = self
             .applications
             .iter()
-            .map(|(name, host)| (name.clone(), host.upstream()))
+            .map(|(name, host)| (name.clone(), (host.upstream(), host.fixed_address())))
             .collect();
-        for (application, upstream) in &applications {
-            self.open_link(CLIENTS, application, false, upstream)?;
-            self.open_link(MONITOR, application, false, upstream)?;
-            for (database, upstream) in &databases {
-                self.open_link(application, database, false, upstream)?;
-                self.open_link(application, database, true, upstream)?;
+        for (application, to) in &applications {
+            self.open_link(CLIENTS, application, false, to).await?;
+            self.open_link(MONITOR, application, false, to).await?;
+            for (database, to) in &databases {
+                self.open_link(application, database, false, to).await?;
+                self.open_link(application, database, true, to).await?;
             }
-            for (store, upstream) in &stores {
-                self.open_link(application, store, false, upstream)?;
+            for (store, to) in &stores {
+                self.open_link(application, store, false, to).await?;
             }
         }
-        for (database, upstream) in &databases {
-            self.open_link(MONITOR, database, false, upstream)?;
-            for (store, upstream) in &stores {
-                self.open_link(database, store, false, upstream)?;
+        for (database, to) in &databases {
+            self.open_link(MONITOR, database, false, to).await?;
+            for (store, to) in &stores {
+                self.open_link(database, store, false, to).await?;
             }
         }
         Ok(())
     }
 
-    fn open_link(&mut self, from: &str, to: &str, alternate: bool, upstream: &Upstream) -> Result<(), StageError> {
-        let link = Link::open_at(self.local.near_end(), upstream.clone()).map_err(|error| StageError::Link {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            error,
-        })?;
-        self.links
-            .insert((from.to_owned(), to.to_owned(), alternate), Arc::new(link));
+    async fn open_link(
+        &mut self,
+        from: &str,
+        to: &str,
+        alternate: bool,
+        (upstream, fixed): &(Upstream, Option<SocketAddr>),
+    ) -> Result<(), StageError> {
+        let name = format!("{from}-{to}{}", if alternate { "-alternate" } else { "" });
+        let link = self.local.link(&name, upstream, *fixed).await?;
+        self.links.insert((from.to_owned(), to.to_owned(), alternate), link);
         Ok(())
     }
 
@@ -165,7 +157,7 @@ impl Stage {
     ///
     /// # Errors
     /// When they do not talk to each other.
-    pub fn link(&self, from: &str, to: &str, route: Route) -> Result<&Arc<Link>, StageError> {
+    pub fn link(&self, from: &str, to: &str, route: Route) -> Result<&Arc<dyn Wire>, StageError> {
         self.links
             .get(&(from.to_owned(), to.to_owned(), route == Route::Alternate))
             .ok_or_else(|| StageError::Unknown {
@@ -333,7 +325,7 @@ impl Stage {
     /// Closes every link.
     pub async fn close_links(&self) {
         for link in self.links.values() {
-            let _ = link.close().await;
+            link.close().await;
         }
     }
 }

@@ -125,3 +125,12 @@ pub trait Shape: Send + Sync {
     /// Makes it whole; safe to repeat.
     async fn heal(&self) -> Result<()>;
 }
+
+/// A link between two services, whoever carries it.
+#[async_trait]
+pub trait Wire: Shape {
+    /// Where clients connect to; the same through the link's whole life.
+    fn address(&self) -> SocketAddr;
+    /// Closes it for good.
+    async fn close(&self);
+}

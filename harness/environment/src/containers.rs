@@ -21,6 +21,8 @@ mod network;
 mod quarters;
 #[cfg(feature = "containers")]
 mod removal;
+#[cfg(feature = "containers")]
+mod toxiproxy;
 
 #[cfg(not(feature = "containers"))]
 pub use absent::choose;
@@ -33,16 +35,17 @@ pub(crate) use quarters::open;
 #[cfg(feature = "containers")]
 pub(crate) use removal::{remove, sweep};
 
-use crate::capability::{Outcome, State};
+use crate::capability::{Outcome, State, Wire};
 use crate::error::{EnvironmentError, Result};
 use crate::local::service::Kind;
 use crate::postgres::Build;
 use crate::supervise::wire::Spawn;
 use crate::supervisor::Running;
 use async_trait::async_trait;
+use firedrill_proxy::Upstream;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,13 +62,19 @@ pub struct ImageNames {
     pub postgres: String,
     /// Of what is this program, started again: the application and the store.
     pub app: String,
+    /// Of Toxiproxy, where that carries the links; firedrill's own do if none.
+    pub toxiproxy: Option<String>,
 }
+
+/// The Toxiproxy that links go through where no other is named.
+pub const TOXIPROXY: &str = "ghcr.io/shopify/toxiproxy:2.12.0";
 
 impl Default for ImageNames {
     fn default() -> Self {
         Self {
             postgres: "postgres:{major}".into(),
             app: "firedrill/app:latest".into(),
+            toxiproxy: None,
         }
     }
 }
@@ -90,8 +99,12 @@ pub struct Containers {
     pub postgres: Image,
     /// What all else runs in.
     pub app: Image,
+    /// What carries the links; firedrill's own are in the harness if none.
+    pub toxiproxy: Option<Image>,
     /// The Postgres in that image.
     pub build: Build,
+    /// Programs that were asked for and that it lacks.
+    pub lacking: Vec<String>,
 }
 
 /// What of a run an engine holds.
@@ -105,9 +118,12 @@ pub(crate) struct Contained {
 }
 
 /// Where the services of a run live.
+#[async_trait]
 pub(crate) trait Quarters: Send + Sync {
     /// A container for a service of that name, which does not run yet; what its main process says goes to `log`.
     fn dwelling(&self, name: &str, kind: Kind, log: &Path) -> Result<Arc<dyn Dwelling>>;
+    /// A link of this name to a service; `to` is where that service's container is in all its lives.
+    async fn link(&self, name: &str, upstream: &Upstream, to: SocketAddr) -> Result<Arc<dyn Wire>>;
     /// The address by which containers reach this machine.
     fn gateway(&self) -> IpAddr;
     /// The run's network, as `172.18.0.0/16`.

@@ -24,7 +24,7 @@ mod supervisor;
 mod user;
 
 pub use capabilities::Capability;
-pub use capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, Shape, State};
+pub use capability::{Endpoint, Endpoints, Exec, Files, Invocation, Lifecycle, Outcome, Shape, State, Wire};
 pub use containers::Containers;
 pub use error::{EnvironmentError, is_lack_of_room};
 pub use ground::Ground;

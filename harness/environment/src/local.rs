@@ -12,6 +12,7 @@ pub use loss::Removal;
 pub use program::{Application, Store};
 pub use server::{Postgres, PostgresOptions};
 
+use crate::capability::Wire;
 use crate::containers::{Containers, Quarters};
 use crate::error::{EnvironmentError, Result};
 use crate::ground::Ground;
@@ -20,11 +21,12 @@ use crate::runtime::{self, JOURNAL, Runtime};
 use crate::secret::Secret;
 use crate::supervisor::Supervisor;
 use crate::user::{Account, can_reach};
+use firedrill_proxy::{Link, Upstream};
 use rustix::fs::{AtFlags, CWD};
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{Read, Seek};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -255,10 +257,18 @@ impl Local {
         self.site.quarters.is_some()
     }
 
-    /// The address of this machine that services reach, where the near ends of links belong.
-    #[must_use]
-    pub fn near_end(&self) -> IpAddr {
-        self.site.near_end()
+    /// Opens a link to a service, by which clients and other services reach it. `fixed` is where that service listens in
+    /// all its lives, as far as that is known.
+    ///
+    /// # Errors
+    /// No port is free, or whoever carries links here refuses.
+    pub async fn link(&self, name: &str, upstream: &Upstream, fixed: Option<SocketAddr>) -> Result<Arc<dyn Wire>> {
+        match (&self.site.quarters, fixed) {
+            (Some(quarters), Some(to)) => quarters.link(name, upstream, to).await,
+            _ => Link::open_at(self.site.near_end(), upstream.clone())
+                .map(|link| Arc::new(link) as Arc<dyn Wire>)
+                .map_err(EnvironmentError::io(format!("the link {name} cannot be opened"))),
+        }
     }
 
     /// What the run stands on, to be watched while it lasts.

@@ -159,6 +159,15 @@ fn undeleted(path: PathBuf) -> Option<PathBuf> {
     )
 }
 
+/// Whether a process is the first of a container: it has number 1 in a namespace below ours.
+#[cfg(feature = "containers")]
+pub(crate) fn is_first_of_container(pid: i32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let numbers = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    let numbers: Vec<&str> = numbers.unwrap_or_default().split_ascii_whitespace().collect();
+    numbers.len() > 1 && numbers.last() == Some(&"1")
+}
+
 /// Identifies this boot of the machine: pids and shared memory of another boot mean nothing.
 pub(crate) fn boot() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")

@@ -1,9 +1,10 @@
 //! Links of the proxy as things that can be hurt.
 
-use crate::capability::Shape;
+use crate::capability::{Shape, Wire};
 use crate::error::{EnvironmentError, Result};
 use async_trait::async_trait;
 use firedrill_proxy::{Cut, Link};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 #[async_trait]
@@ -25,5 +26,16 @@ impl Shape for Link {
             "cannot heal the link at {}",
             self.address()
         )))
+    }
+}
+
+#[async_trait]
+impl Wire for Link {
+    fn address(&self) -> SocketAddr {
+        Link::address(self)
+    }
+
+    async fn close(&self) {
+        let _ = Link::close(self).await;
     }
 }

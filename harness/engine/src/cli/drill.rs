@@ -35,6 +35,14 @@ pub struct ContainerArguments {
     /// Image of the application and the store for `--environment containers`.
     #[arg(long, value_name = "IMAGE", env = "FIREDRILL_APP_IMAGE")]
     pub app_image: Option<String>,
+
+    /// Who carries the links of `--environment containers`: firedrill itself, or a Toxiproxy in a container.
+    #[arg(long, value_name = "LINKS", default_value = "firedrill", value_parser = ["firedrill", "toxiproxy"], env = "FIREDRILL_LINKS")]
+    pub links: String,
+
+    /// Image of Toxiproxy for `--links toxiproxy`.
+    #[arg(long, value_name = "IMAGE", env = "FIREDRILL_TOXIPROXY_IMAGE")]
+    pub toxiproxy_image: Option<String>,
 }
 
 /// How a drill is conducted, once or several times.

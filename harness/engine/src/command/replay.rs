@@ -47,7 +47,13 @@ pub fn replay(replay: &Replay, cli: &Cli) -> Result<u8, Failure> {
     let tools = library::kept(&directory)?;
     let environment = matrix::named(&inputs.environment)?;
     matrix::can_run(&scenario_value, environment)?;
-    let (build, containers) = find_ground(environment, &wanted, &images(&replay.conduct.containers), cli)?;
+    let (build, containers) = find_ground(
+        environment,
+        &wanted,
+        &images(&replay.conduct.containers),
+        &scenario_value.needs,
+        cli,
+    )?;
     let recorded = inputs.versions.get("postgres").cloned().unwrap_or_default();
     if !recorded.starts_with(&build.version.to_string()) {
         say(&format!(

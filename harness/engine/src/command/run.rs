@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use firedrill_core::resolve::{AlteredError, TWIN, resolve_altered};
 use firedrill_core::scenario::Expectation;
 use firedrill_core::verdict::Verdict;
-use firedrill_environment::containers::ImageNames;
+use firedrill_environment::containers::{ImageNames, TOXIPROXY};
 use firedrill_environment::{PostgresChoice, Source};
 use firedrill_reports::{Repeat, Repeated};
 
@@ -49,7 +49,13 @@ pub fn run(run: &Run, cli: &Cli) -> Result<u8, Failure> {
     )
     .map_err(|error| unplayable(&loaded, error))?;
     matrix::can_run(&scenario, environment)?;
-    let (build, containers) = find_ground(environment, &wanted, &images(&run.conduct.containers), cli)?;
+    let (build, containers) = find_ground(
+        environment,
+        &wanted,
+        &images(&run.conduct.containers),
+        &scenario.needs,
+        cli,
+    )?;
     let rehearsal = Rehearsal {
         plan: loaded.plan.value.clone(),
         plan_text: loaded.plan.source.text.to_string(),
@@ -225,6 +231,12 @@ pub(super) fn images(arguments: &ContainerArguments) -> ImageNames {
     ImageNames {
         postgres: arguments.postgres_image.clone().unwrap_or(usual.postgres),
         app: arguments.app_image.clone().unwrap_or(usual.app),
+        toxiproxy: (arguments.links == "toxiproxy").then(|| {
+            arguments
+                .toxiproxy_image
+                .clone()
+                .unwrap_or_else(|| TOXIPROXY.to_owned())
+        }),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use crate::drills::{firedrill, said};
+use crate::drills::said;
 
 #[cfg(not(feature = "containers"))]
 #[test]
@@ -70,7 +70,7 @@ mod with_an_engine {
             offline: true,
             ..PostgresChoice::default()
         };
-        match choose(&ImageNames::default(), &choice, None).await {
+        match choose(&ImageNames::default(), &[], &choice, None).await {
             Ok(containers) => Some(containers),
             Err(error) => {
                 assert!(

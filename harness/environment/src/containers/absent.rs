@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// # Errors
 /// Always: this build has no containers.
 #[allow(clippy::unused_async)]
-pub async fn choose(_: &ImageNames, _: &PostgresChoice, _: Option<&Progress>) -> Result<Containers> {
+pub async fn choose(_: &ImageNames, _: &[String], _: &PostgresChoice, _: Option<&Progress>) -> Result<Containers> {
     Err(not_built())
 }
 

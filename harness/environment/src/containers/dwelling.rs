@@ -30,6 +30,8 @@ const KILL_DEADLINE: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How long the last of its output may take to arrive after its end.
 const OUTPUT_PATIENCE: Duration = Duration::from_secs(2);
+/// A process that this machine does not show.
+const NOBODY: Identity = Identity { pid: 0, start_ticks: 0 };
 /// What Postgres's parallel workers share; an engine gives 64 MiB by default.
 const SHARED_MEMORY_BYTES: i64 = 256 * 1024 * 1024;
 
@@ -39,7 +41,30 @@ pub(super) struct Contained {
     image: String,
     address: Ipv4Addr,
     log: PathBuf,
-    main: Mutex<Option<Container>>,
+    main: Mutex<Option<Main>>,
+}
+
+/// One life of the service.
+#[derive(Clone)]
+struct Main {
+    container: Container,
+    /// Its first process, where this machine's process table shows it.
+    first: Option<Identity>,
+}
+
+impl Main {
+    /// Whether the process table says that it has ended; the engine, which takes the container down first, says so later.
+    /// The first process is gone only when all others of the container are.
+    fn has_ended(&self) -> bool {
+        self.first.is_some_and(|first| !first.is_alive())
+    }
+
+    async fn state(&self) -> Result<State> {
+        if self.has_ended() {
+            return Ok(State::Down);
+        }
+        self.container.state().await
+    }
 }
 
 impl Contained {
@@ -54,7 +79,7 @@ impl Contained {
         }
     }
 
-    fn main(&self) -> Option<Container> {
+    fn main(&self) -> Option<Main> {
         self.main.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -143,11 +168,15 @@ impl Dwelling for Contained {
 
     async fn spawn(&self, spawn: Spawn) -> Result<Running> {
         if let Some(former) = self.main() {
-            former.remove().await?;
+            former.container.remove().await?;
         }
         let body = self.on_network(self.body(spawn), Some(self.address));
         let container = Container::make(&self.shared.docker, &self.shared.name_of(&self.name), body).await?;
-        *self.main.lock().unwrap_or_else(PoisonError::into_inner) = Some(container.clone());
+        let keep = |first| {
+            let container = container.clone();
+            *self.main.lock().unwrap_or_else(PoisonError::into_inner) = Some(Main { container, first });
+        };
+        keep(None);
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -160,9 +189,11 @@ impl Dwelling for Contained {
             .and_then(|state| state.pid)
             .and_then(|pid| i32::try_from(pid).ok());
         // One that has ended by now has none; nobody else has that number.
-        let identity = pid
-            .and_then(Identity::of)
-            .unwrap_or(Identity { pid: 0, start_ticks: 0 });
+        let first = pid
+            .filter(|pid| crate::process::is_first_of_container(*pid))
+            .and_then(Identity::of);
+        keep(first);
+        let identity = first.unwrap_or(NOBODY);
         let (tell, exit) = watch::channel(None);
         let (shared, id) = (Arc::clone(&self.shared), container.id.clone());
         tokio::spawn(async move {
@@ -181,7 +212,7 @@ impl Dwelling for Contained {
             crate::secret::random_hex(4)?
         );
         let beside = match self.main() {
-            Some(main) if main.state().await? != State::Down => Some(main.id),
+            Some(main) if main.state().await? != State::Down => Some(main.container.id),
             _ => None,
         };
         let mut body = self.body(spawn);
@@ -229,14 +260,17 @@ impl Dwelling for Contained {
 
     async fn signal(&self, signal: Signal) -> Result<bool> {
         match self.main() {
-            Some(main) => main.signal(&signal.as_raw().to_string()).await,
+            Some(main) => main.container.signal(&signal.as_raw().to_string()).await,
             None => Ok(false),
         }
     }
 
     async fn kill(&self) -> Result<()> {
         let Some(main) = self.main() else { return Ok(()) };
-        main.signal("SIGKILL").await?;
+        if main.has_ended() {
+            return Ok(());
+        }
+        main.container.signal("SIGKILL").await?;
         let deadline = Instant::now() + KILL_DEADLINE;
         while main.state().await? != State::Down {
             if Instant::now() >= deadline {
@@ -252,14 +286,14 @@ impl Dwelling for Contained {
 
     async fn pause(&self) -> Result<()> {
         match self.main() {
-            Some(main) => main.pause().await,
+            Some(main) => main.container.pause().await,
             None => Ok(()),
         }
     }
 
     async fn resume(&self) -> Result<()> {
         match self.main() {
-            Some(main) => main.resume().await,
+            Some(main) => main.container.resume().await,
             None => Ok(()),
         }
     }

@@ -19,23 +19,32 @@ use std::time::Duration;
 const PULL_MAX: Duration = Duration::from_secs(600);
 /// How long an image may take to tell its Postgres.
 const TELL_MAX: Duration = Duration::from_secs(60);
-/// Says where Postgres's programs are, its version and its digest, a line each.
+/// Says where Postgres's programs are, its version and its digest, then which of its arguments are no programs; a line each.
 const ASK: &str = "p=$(command -v postgres || ls /usr/lib/postgresql/*/bin/postgres | tail -n 1) && dirname \"$p\" && \
-                   \"$p\" --version && sha256sum \"$p\"";
+                   \"$p\" --version && sha256sum \"$p\" && for q; do command -v \"$q\" >/dev/null || echo \"$q\"; done";
 const MAJOR_MARK: &str = "{major}";
 
 /// Finds the engine and the images of a run; pulls what is missing unless that is forbidden.
 ///
 /// # Errors
 /// The engine or an image is not there; the text says what to do.
-pub async fn choose(names: &ImageNames, choice: &PostgresChoice, progress: Option<&Progress>) -> Result<Containers> {
+pub async fn choose(
+    names: &ImageNames,
+    programs: &[String],
+    choice: &PostgresChoice,
+    progress: Option<&Progress>,
+) -> Result<Containers> {
     let socket = engine::socket()?;
     let (docker, version) = engine::connect(&socket).await?;
     let docker = Arc::new(docker);
     let wanted = postgres_name(&docker, &names.postgres, choice.major).await?;
     let postgres = have(&docker, &wanted, choice.offline, progress).await?;
     let app = have(&docker, &names.app, choice.offline, progress).await?;
-    let build = build_in(&docker, &postgres).await?;
+    let toxiproxy = match &names.toxiproxy {
+        Some(name) => Some(have(&docker, name, choice.offline, progress).await?),
+        None => None,
+    };
+    let (build, lacking) = tell(&docker, &postgres, programs).await?;
     match choice.major.filter(|major| *major != build.major) {
         Some(major) => Err(EnvironmentError::Invalid(format!(
             "the image {} holds Postgres {}, and {major} was asked for",
@@ -46,7 +55,9 @@ pub async fn choose(names: &ImageNames, choice: &PostgresChoice, progress: Optio
             engine: version,
             postgres,
             app,
+            toxiproxy,
             build,
+            lacking,
         }),
     }
 }
@@ -74,7 +85,7 @@ async fn have(docker: &Docker, name: &str, offline: bool, progress: Option<&Prog
     let missing = |why: &str| {
         EnvironmentError::Missing(format!(
             "the image {name} is not there, and {why}; make it here (ci/images), load it (docker load), or name another one \
-             (--postgres-image, --app-image)"
+             (--postgres-image, --app-image, --toxiproxy-image)"
         ))
     };
     let first = docker.inspect_image(name).await;
@@ -114,12 +125,17 @@ async fn pull(docker: &Docker, name: &str) -> std::result::Result<(), String> {
         .unwrap_or_else(|_| Err(format!("it took more than {PULL_MAX:?}")))
 }
 
-/// Asks an image for its Postgres. Nothing of a run is there yet: the container removes itself.
-async fn build_in(docker: &Arc<Docker>, image: &Image) -> Result<Build> {
+/// Asks an image for its Postgres, and which of these programs it lacks. Nothing of a run is there yet: the container removes itself.
+async fn tell(docker: &Arc<Docker>, image: &Image, programs: &[String]) -> Result<(Build, Vec<String>)> {
     let body = ContainerCreateBody {
         image: Some(image.id.clone()),
         entrypoint: Some(vec!["/bin/sh".into(), "-c".into(), ASK.into()]),
-        cmd: Some(Vec::new()),
+        // The first is the shell's own name.
+        cmd: Some(
+            std::iter::once("asks".to_owned())
+                .chain(programs.iter().cloned())
+                .collect(),
+        ),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         host_config: Some(HostConfig {
@@ -146,7 +162,9 @@ async fn build_in(docker: &Arc<Docker>, image: &Image) -> Result<Build> {
             });
         }
     };
-    read_build(&String::from_utf8_lossy(&said.stdout)).ok_or_else(|| {
+    let told = String::from_utf8_lossy(&said.stdout).into_owned();
+    let lacking = told.lines().skip(3).map(str::to_owned).collect();
+    read_build(&told).map(|build| (build, lacking)).ok_or_else(|| {
         EnvironmentError::Missing(format!(
             "the image {} holds no Postgres of {} to {}: it said `{}`; name another one with --postgres-image",
             image.name,

@@ -3,16 +3,20 @@
 use super::container::{self, Container, Sink};
 use super::dwelling::Contained as Home;
 use super::network::{self, Network};
+use super::toxiproxy::Toxiproxy;
 use super::{Contained, Containers, Dwelling, Image, Quarters, engine};
+use crate::capability::Wire;
 use crate::error::{EnvironmentError, Result};
 use crate::local::service::Kind;
 use crate::supervisor::Supervisor;
 use crate::user::Account;
+use async_trait::async_trait;
 use bollard::Docker;
 use bollard::models::{ContainerCreateBody, HostConfig};
+use firedrill_proxy::{Link, Upstream};
 use std::collections::HashMap;
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -54,19 +58,14 @@ struct Rooms {
     shared: Arc<Shared>,
     postgres: Image,
     app: Image,
+    toxiproxy: Option<Arc<Toxiproxy>>,
     next: AtomicU32,
 }
 
+#[async_trait]
 impl Quarters for Rooms {
     fn dwelling(&self, name: &str, kind: Kind, log: &Path) -> Result<Arc<dyn Dwelling>> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let address = self.shared.network.subnet.address(number).ok_or_else(|| {
-            EnvironmentError::Invalid(format!(
-                "{} services: the network {} has addresses for no more",
-                number + 1,
-                self.shared.network.subnet
-            ))
-        })?;
+        let address = address_of(&self.shared, &self.next)?;
         let image = match kind {
             Kind::Postgres => &self.postgres,
             Kind::Program => &self.app,
@@ -78,6 +77,17 @@ impl Quarters for Rooms {
             address,
             log.to_owned(),
         )))
+    }
+
+    async fn link(&self, name: &str, upstream: &Upstream, to: SocketAddr) -> Result<Arc<dyn Wire>> {
+        if let Some(toxiproxy) = &self.toxiproxy {
+            return Ok(Arc::new(toxiproxy.open(name, to).await?));
+        }
+        let link = Link::open_at(self.gateway(), upstream.clone()).map_err(EnvironmentError::io(format!(
+            "the link {name} cannot be opened on {}, this machine's address in the run's network; an engine of another user              (rootless) or in a machine of its own (Docker Desktop) has no such address here",
+            self.gateway()
+        )))?;
+        Ok(Arc::new(link))
     }
 
     fn gateway(&self) -> IpAddr {
@@ -122,12 +132,30 @@ pub(crate) async fn open(
         starts_in(&shared, &containers.app, binary)
     );
     postgres.and(app)?;
+    let next = AtomicU32::new(0);
+    let toxiproxy = match &containers.toxiproxy {
+        Some(image) => Some(Toxiproxy::start(&shared, &image.id, address_of(&shared, &next)?).await?),
+        None => None,
+    };
     Ok(Arc::new(Rooms {
         shared,
         postgres: containers.postgres.clone(),
         app: containers.app.clone(),
-        next: AtomicU32::new(0),
+        toxiproxy,
+        next,
     }))
+}
+
+/// An address of the run's network that nobody had.
+fn address_of(shared: &Shared, next: &AtomicU32) -> Result<Ipv4Addr> {
+    let number = next.fetch_add(1, Ordering::Relaxed);
+    shared.network.subnet.address(number).ok_or_else(|| {
+        EnvironmentError::Invalid(format!(
+            "{} services: the network {} has addresses for no more",
+            number + 1,
+            shared.network.subnet
+        ))
+    })
 }
 
 /// The runtime directory at its own path, and a user of the services' number: initdb asks for its name.

@@ -20,6 +20,8 @@ use tokio::time::{Instant, sleep};
 
 /// How long such a service may take to be ready; it does next to nothing before.
 const READY_DEADLINE: Duration = Duration::from_secs(20);
+/// Where such a service of a container listens.
+const PORT: u16 = 8000;
 /// How long it may take to end in order.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -58,6 +60,11 @@ impl Program {
         })
     }
 
+    /// A container has all ports to itself, and links know where it will listen before it does.
+    fn first_port(&self) -> u16 {
+        if self.service.is_contained() { PORT } else { 0 }
+    }
+
     fn address(&self) -> Option<SocketAddr> {
         *self.address.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,7 +79,7 @@ impl Program {
         let mut last = None;
         // The port of a former life first: clients know it. If a stranger has it by now, another one.
         for listen in [self.address(), None] {
-            let listen = listen.unwrap_or_else(|| SocketAddr::from((self.service.address(), 0)));
+            let listen = listen.unwrap_or_else(|| SocketAddr::from((self.service.address(), self.first_port())));
             match self.start_at(listen).await {
                 Ok(address) => {
                     *self.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
@@ -256,6 +263,15 @@ macro_rules! capabilities_of_a_program {
             #[must_use]
             pub fn upstream(&self) -> Upstream {
                 self.program.upstream.clone()
+            }
+
+            /// Where it listens in all its lives, known before the first; none where a port is chosen for each.
+            #[must_use]
+            pub fn fixed_address(&self) -> Option<SocketAddr> {
+                let service = &self.program.service;
+                service
+                    .is_contained()
+                    .then(|| SocketAddr::from((service.address(), PORT)))
             }
 
             /// Its data directory. It exists from the beginning.

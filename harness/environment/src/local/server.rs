@@ -15,6 +15,7 @@ use firedrill_proxy::Upstream;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -264,6 +265,14 @@ impl Postgres {
     #[must_use]
     pub fn upstream(&self) -> Upstream {
         self.upstream.clone()
+    }
+
+    /// Where it listens in all its lives, known before the first; none where a port is chosen for each.
+    #[must_use]
+    pub fn fixed_address(&self) -> Option<SocketAddr> {
+        self.service
+            .is_contained()
+            .then(|| SocketAddr::from((self.service.address(), start::PORT)))
     }
 
     /// How to log in directly, past all links, as superuser. None before the first start.

@@ -47,8 +47,9 @@ impl Lifecycle for Postgres {
 
     async fn kill_all(&self) -> Result<()> {
         let _turn = self.service.turn.lock().await;
-        // Stopped first: what is about to be killed must not finish something meanwhile, as an archiver would.
-        if self.service.state().await? == State::Running {
+        // Stopped first: what is about to be killed must not finish something meanwhile, as an archiver would. A container's
+        // processes die at once.
+        if !self.service.is_contained() && self.service.state().await? == State::Running {
             self.service.pause().await?;
         }
         self.service.kill_all().await?;

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 /// How often another port is tried when someone was faster.
 const PORT_TRIES: u32 = 5;
 /// Where the server of a container listens.
-const PORT: u16 = 5432;
+pub(super) const PORT: u16 = 5432;
 
 impl Postgres {
     /// Waits until the server has left recovery, then issues the CHECKPOINT without which `archive_timeout` is not
