@@ -9,7 +9,7 @@ use crate::drills::said;
 #[cfg(not(feature = "containers"))]
 #[test]
 fn a_build_without_the_feature_names_it() {
-    let output = firedrill(&[
+    let output = crate::drills::firedrill(&[
         "run",
         "samia-tarot-failover/database-failure",
         "--environment",
@@ -47,7 +47,6 @@ mod with_an_engine {
     use std::collections::BTreeMap;
     use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
-    use std::sync::PoisonError;
     use std::time::{Duration, Instant};
 
     use firedrill_environment::containers::{ImageNames, choose};
@@ -56,7 +55,8 @@ mod with_an_engine {
         PostgresOptions, State,
     };
 
-    use crate::drills::{ONE_AT_A_TIME, firedrill, run, said};
+    use crate::drills::{firedrill, run, said};
+    use crate::turn::turn;
 
     const BINARY: &str = env!("CARGO_BIN_EXE_firedrill");
     const SCENARIO: &str = "samia-tarot-failover/database-failure";
@@ -152,7 +152,7 @@ mod with_an_engine {
         if !has_engine(scenario) {
             return;
         }
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = turn();
         let folder = tempfile::tempdir().expect("a folder");
         let mut found = Vec::new();
         for environment in ["local", "containers"] {
@@ -310,7 +310,7 @@ mod with_an_engine {
         if !has_engine("a killed harness") {
             return;
         }
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = turn();
         // While the network is made, servers start, clients are at work.
         for millis in [900, 2500, 6000, 15_000] {
             killed_after(Duration::from_millis(millis));
@@ -322,7 +322,7 @@ mod with_an_engine {
         if !has_engine("clean") {
             return;
         }
-        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = turn();
         let docker = |arguments: &[&str]| {
             let output = Command::new("docker")
                 .args(arguments)
