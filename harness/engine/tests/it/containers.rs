@@ -158,9 +158,10 @@ mod with_an_engine {
         for environment in ["local", "containers"] {
             let options = ["--environment", environment];
             let (mut output, mut directory): (_, PathBuf) = run(scenario, &options, folder.path());
-            if said(&output).contains("INCONCLUSIVE ") {
+            // A machine that was too busy says nothing of the environment, in a finding that nobody expects either.
+            if findings(&directory).values().any(|outcome| outcome == "inconclusive") {
                 println!(
-                    "{scenario} was inconclusive on {environment} and is run once more:\n{}",
+                    "{scenario} was undecided on {environment} and is run once more:\n{}",
                     said(&output)
                 );
                 (output, directory) = run(scenario, &options, folder.path());
